@@ -1,0 +1,274 @@
+//! The grid: groups of weighted criteria with one scale, thresholds and tie-breakers.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::call::DefinitionError;
+use crate::form::Number;
+
+/// The whole grid of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grid {
+    /// What one mark may be.
+    pub scale: Scale,
+    /// Groups, in order.
+    pub groups: Vec<Group>,
+    /// What eliminates.
+    #[serde(default)]
+    pub thresholds: Vec<Threshold>,
+    /// What decides between equal totals, in order.
+    #[serde(default)]
+    pub ties: Vec<TieBreaker>,
+    /// Fewest valid jurors for a dossier to be ranked.
+    pub min_jurors: u32,
+    /// Which marks need a comment.
+    #[serde(default)]
+    pub comments: CommentRule,
+    /// Marks of one criterion this far apart (in scale units) must be discussed.
+    #[serde(default)]
+    pub harmonise_from: Option<i64>,
+    /// How the marks of several jurors become one.
+    #[serde(default)]
+    pub aggregation: Aggregation,
+}
+
+/// How the marks of several jurors become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median.
+    Median,
+    /// Their mean without the k lowest and the k highest.
+    TrimmedMean(u32),
+}
+
+/// What one mark may be: `min`, `min + step`, … up to `max`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scale {
+    /// Lowest.
+    pub min: i64,
+    /// Highest.
+    pub max: i64,
+    /// Distance between neighbours.
+    pub step: i64,
+    /// What each mark means, lowest first; may be empty.
+    #[serde(default)]
+    pub words: Vec<String>,
+}
+
+/// A group of criteria.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Short code, such as `A`.
+    pub code: String,
+    /// Its title.
+    pub label: String,
+    /// Its criteria, in order.
+    pub criteria: Vec<Criterion>,
+}
+
+/// What is marked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Short code, such as `A1`.
+    pub code: String,
+    /// Its title.
+    pub label: String,
+    /// Its share of the points.
+    pub weight: u32,
+    /// The fields and pieces that a juror reads for it.
+    #[serde(default)]
+    pub sources: Vec<String>,
+}
+
+/// What a threshold or a tie-breaker looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Points of the whole grid.
+    Total,
+    /// Points of a group.
+    Group(String),
+    /// Mean mark of a criterion.
+    Criterion(String),
+    /// Value of a form field.
+    Field(String),
+}
+
+/// Strictly below it, a dossier is eliminated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// Short code in letters and tables, such as `ii`.
+    pub code: String,
+    /// What is compared: points for the total and groups, the mean mark for a criterion.
+    pub on: Measure,
+    /// The value.
+    pub below: Number,
+}
+
+/// Decides between equal totals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TieBreaker {
+    /// What is compared.
+    pub on: Measure,
+    /// Whether the smaller value wins.
+    #[serde(default)]
+    pub lower_wins: bool,
+}
+
+/// Which marks need a comment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommentRule {
+    /// Marks, in scale units.
+    pub marks: Vec<i64>,
+    /// Characters.
+    pub min_chars: usize,
+}
+
+/// A mark on a scale, kept in steps above the scale's minimum. Only [`Scale::mark`] makes one from outside values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(i64);
+
+/// Why a mark was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum MarkError {
+    /// Outside the scale.
+    #[error("outside the scale")]
+    Outside,
+    /// Between two steps.
+    #[error("not a step of the scale")]
+    OffStep,
+}
+
+impl Mark {
+    /// Steps above the scale's minimum.
+    pub const fn steps(self) -> i64 {
+        self.0
+    }
+}
+
+impl Scale {
+    /// Reads a mark in scale units.
+    ///
+    /// # Errors
+    /// [`MarkError`] when it is outside the scale or between two steps.
+    pub fn mark(&self, value: i64) -> Result<Mark, MarkError> {
+        if value < self.min || value > self.max {
+            return Err(MarkError::Outside);
+        }
+        let above = value - self.min;
+        if above % self.step != 0 {
+            return Err(MarkError::OffStep);
+        }
+        Ok(Mark(above / self.step))
+    }
+
+    /// Reads a mark back from storage.
+    ///
+    /// # Errors
+    /// [`MarkError::Outside`] when the stored number of steps is not on the scale.
+    pub fn mark_from_steps(&self, steps: i64) -> Result<Mark, MarkError> {
+        if steps < 0 || self.min + steps * self.step > self.max {
+            return Err(MarkError::Outside);
+        }
+        Ok(Mark(steps))
+    }
+
+    /// A mark in scale units.
+    pub const fn value(&self, mark: Mark) -> i64 {
+        self.min + mark.0 * self.step
+    }
+
+    /// Every mark with its word, lowest first.
+    pub fn marks(&self) -> impl Iterator<Item = (i64, &str)> {
+        let count = (self.max - self.min) / self.step.max(1);
+        (0..=count).map(|i| {
+            let word = usize::try_from(i).ok().and_then(|i| self.words.get(i)).map_or("", String::as_str);
+            (self.min + i * self.step, word)
+        })
+    }
+}
+
+impl Grid {
+    /// Every criterion, in order.
+    pub fn criteria(&self) -> impl Iterator<Item = &Criterion> {
+        self.groups.iter().flat_map(|g| &g.criteria)
+    }
+
+    /// A criterion by its code.
+    pub fn criterion(&self, code: &str) -> Option<&Criterion> {
+        self.criteria().find(|c| c.code == code)
+    }
+
+    /// Sum of the weights.
+    pub fn total_weight(&self) -> u64 {
+        self.criteria().map(|c| u64::from(c.weight)).sum()
+    }
+
+    /// Whether a mark needs a comment, in scale units.
+    pub fn needs_comment(&self, value: i64) -> bool {
+        self.comments.marks.contains(&value)
+    }
+
+    /// Everything that keeps the grid from being used. Empty when nothing does.
+    pub fn problems(&self) -> Vec<DefinitionError> {
+        let mut found = Vec::new();
+        let mut wrong = |at: &str, problem: String| found.push(DefinitionError { at: format!("grid.{at}"), problem });
+        let Scale { min, max, step, words } = &self.scale;
+        let span = max.checked_sub(*min).filter(|span| *span > 0 && *step > 0 && span % step == 0);
+        match span {
+            None => wrong("scale", "min < max, and a positive step that divides their distance".into()),
+            Some(span) if span > 1_000 * step => wrong("scale", "at most 1000 steps".into()),
+            Some(span) if !words.is_empty() && i64::try_from(words.len()) != Ok(span / step + 1) => {
+                wrong("scale.words", "one word per mark, or none".into());
+            }
+            Some(_) => {}
+        }
+        let mut codes: Vec<&str> = self.groups.iter().map(|g| g.code.as_str()).collect();
+        codes.extend(self.criteria().map(|c| c.code.as_str()));
+        codes.sort_unstable();
+        for pair in codes.windows(2).filter(|w| w[0] == w[1]) {
+            wrong("groups", format!("`{}` stands twice", pair[0]));
+        }
+        if self.total_weight() == 0 {
+            wrong("groups", "the weights add up to nothing".into());
+        }
+        if self.min_jurors == 0 {
+            wrong("min_jurors", "at least one".into());
+        }
+        let measures = self.thresholds.iter().map(|t| &t.on).chain(self.ties.iter().map(|t| &t.on));
+        for measure in measures {
+            let known = match measure {
+                Measure::Total | Measure::Field(_) => true,
+                Measure::Group(code) => self.groups.iter().any(|g| g.code == *code),
+                Measure::Criterion(code) => self.criterion(code).is_some(),
+            };
+            if !known {
+                wrong("thresholds", format!("{measure:?} is not in the grid"));
+            }
+        }
+        if self.thresholds.iter().any(|t| matches!(t.on, Measure::Field(_))) {
+            wrong("thresholds", "a threshold is on points or marks, not on a field".into());
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stay_on_the_scale() {
+        let scale = Scale { min: 0, max: 10, step: 5, words: vec![] };
+        assert_eq!(scale.mark(5).map(|m| scale.value(m)), Ok(5));
+        assert_eq!(scale.mark(3), Err(MarkError::OffStep));
+        assert_eq!(scale.mark(11), Err(MarkError::Outside));
+        assert_eq!(scale.mark(-1), Err(MarkError::Outside));
+        assert_eq!(scale.mark_from_steps(3), Err(MarkError::Outside));
+        assert_eq!(scale.mark_from_steps(2).map(|m| scale.value(m)), Ok(10));
+    }
+}

@@ -1,0 +1,145 @@
+//! The committed table: what each person may do in each phase. A changed rule changes the table, and a reviewer sees it.
+
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+
+use super::*;
+
+const CALL: u128 = 1;
+const ORGANISATION: u128 = 2;
+
+fn id<T: From<Uuid>>(n: u128) -> T {
+    Uuid::from_u128(n).into()
+}
+
+fn nobody() -> Actor {
+    Actor {
+        account: id(9),
+        administrator: false,
+        organisations: BTreeSet::new(),
+        officer_of: BTreeSet::new(),
+        seats: BTreeMap::new(),
+    }
+}
+
+fn juror(declared: bool, chair: bool) -> Actor {
+    Actor { seats: BTreeMap::from([(id(CALL), SeatFacts { id: id(5), declared, chair })]), ..nobody() }
+}
+
+/// Everyone there is, with what their seat is to the dossier.
+fn people() -> Vec<(&'static str, Option<Actor>, AssignmentFacts)> {
+    let none = AssignmentFacts::default();
+    let assigned = AssignmentFacts { assigned: true, recused: false, locked: false, own_sheet: true };
+    vec![
+        ("anonymous", None, none),
+        ("stranger", Some(nobody()), none),
+        ("applicant", Some(Actor { organisations: BTreeSet::from([id(ORGANISATION)]), ..nobody() }), none),
+        ("other applicant", Some(Actor { organisations: BTreeSet::from([id(77)]), ..nobody() }), none),
+        ("undeclared juror", Some(juror(false, false)), assigned),
+        ("unassigned juror", Some(juror(true, false)), none),
+        ("juror", Some(juror(true, false)), assigned),
+        ("locked juror", Some(juror(true, false)), AssignmentFacts { locked: true, ..assigned }),
+        ("recused juror", Some(juror(true, false)), AssignmentFacts { recused: true, ..assigned }),
+        ("recused locked juror", Some(juror(true, false)), AssignmentFacts { recused: true, locked: true, ..assigned }),
+        ("other sheet", Some(juror(true, false)), AssignmentFacts { own_sheet: false, ..assigned }),
+        ("chair", Some(juror(true, true)), assigned),
+        ("officer", Some(Actor { officer_of: BTreeSet::from([id(CALL)]), ..nobody() }), none),
+        ("other officer", Some(Actor { officer_of: BTreeSet::from([id(88)]), ..nobody() }), none),
+        ("administrator", Some(Actor { administrator: true, ..nobody() }), none),
+    ]
+}
+
+fn letter(answer: Result<(), Denial>) -> char {
+    match answer {
+        Ok(()) => '✓',
+        Err(Denial::SignInFirst) => 's',
+        Err(Denial::Hidden) => '·',
+        Err(Denial::NotYours) => 'x',
+        Err(Denial::DeclareFirst) => 'd',
+        Err(Denial::NotNow) => '-',
+    }
+}
+
+/// The whole table: action × person, one letter per phase, for each state of the dossier that changes an answer.
+fn table() -> String {
+    let mut out = String::from(
+        "✓ allowed · s sign in first · x not yours (403) · d declare first (403) · - not now (409) · · hidden (404)\n\
+         Phases, in order: draft upcoming open closed admissibility marking hearings plenary deliberation notified archived\n",
+    );
+    for action in Action::ALL {
+        for (who, actor, assignment) in people() {
+            let mut line = String::new();
+            for state in DossierStateName::ALL {
+                let row: String = Phase::ALL
+                    .iter()
+                    .map(|phase| {
+                        let call = CallFacts { id: id(CALL), phase: *phase, officers_see_marks_while_marking: false };
+                        let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                        let subject = Subject::dossier(call, dossier).with_assignment(assignment);
+                        letter(decide(*action, actor.as_ref(), &subject))
+                    })
+                    .collect();
+                if !line.contains(&row) {
+                    write!(line, " {}={row}", state.as_str()).unwrap();
+                }
+            }
+            writeln!(out, "{:<24}{who:<22}{line}", action.code()).unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn the_committed_table_is_what_the_rules_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/policy.txt");
+    let table = table();
+    if std::env::var_os("UPDATE_POLICY").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert_eq!(committed, table, "rules changed: look at every line, then commit with UPDATE_POLICY=1");
+}
+
+#[test]
+fn a_recused_juror_gets_nothing_about_the_dossier() {
+    let (_, actor, assignment) = people().into_iter().find(|p| p.0 == "recused locked juror").unwrap();
+    for action in [
+        Action::ReadAssigned,
+        Action::Mark,
+        Action::LockSheet,
+        Action::ReadSheet,
+        Action::ReadMarks,
+        Action::ReviewDossier,
+    ] {
+        for phase in Phase::ALL {
+            let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
+            for state in DossierStateName::ALL {
+                let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                let subject = Subject::dossier(call, dossier).with_assignment(assignment);
+                assert_eq!(
+                    decide(action, actor.as_ref(), &subject),
+                    Err(Denial::Hidden),
+                    "{action:?} {phase:?} {state:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_but_the_applicant_reads_a_sealed_dossier() {
+    for (who, actor, assignment) in people() {
+        if who == "applicant" {
+            continue;
+        }
+        for phase in [Phase::Upcoming, Phase::Open] {
+            let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
+            let dossier = DossierFacts { organisation: id(ORGANISATION), state: DossierStateName::Deposited };
+            let subject = Subject::dossier(call, dossier).with_assignment(assignment);
+            for action in [Action::ReadOwnDossier, Action::ReviewDossier, Action::ReadAssigned, Action::ReadMarks] {
+                assert!(decide(action, actor.as_ref(), &subject).is_err(), "{who} {action:?} {phase:?}");
+            }
+        }
+    }
+}
