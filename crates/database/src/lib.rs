@@ -1,1 +1,19 @@
-//! To be written.
+//! The queries, on SQLite and PostgreSQL.
+//!
+//! To add a query: put it in the module of its noun; take `&impl ConnectionTrait` to read and `&Tx` to write; give back domain
+//! types or a record of plain fields, never an entity. A write that the policy rules takes its `Permit`.
+
+pub mod accounts;
+pub mod calls;
+mod connection;
+pub mod dossiers;
+mod entities;
+pub mod idempotency;
+pub mod journal;
+pub mod jury;
+pub mod mails;
+pub mod organisations;
+pub mod rankings;
+
+pub use connection::{Constraint, Database, DatabaseError, Result, Tx, storable};
+pub use sea_orm::ConnectionTrait;

@@ -63,8 +63,6 @@ typed_ids! {
     SeatId;
     /// A seat's exclusion from a dossier or a lot.
     RecusalId;
-    /// A seat asked to mark a dossier.
-    AssignmentId;
     /// One juror's marks on one dossier.
     SheetId;
     /// An immutable ranking snapshot.

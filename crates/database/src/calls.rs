@@ -1,0 +1,164 @@
+//! Calls, their versions and their officers.
+
+use ami_domain::call::{CallDefinition, CallState, Phase};
+use ami_domain::deposit::sha256_hex;
+use ami_domain::ids::{AccountId, CallId};
+use ami_domain::policy::{CallFacts, Permit, acts};
+use jiff::Timestamp;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+
+use crate::connection::{corrupt, exactly_one, insert, stored};
+use crate::entities::{call_versions, calls, counters, officers};
+use crate::{Result, Tx};
+
+/// A call as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Its id.
+    pub id: CallId,
+    /// Where its officers have brought it.
+    pub state: CallState,
+    /// Which version of its definition counts.
+    pub version: i64,
+    /// Grows by one at every change.
+    pub revision: i64,
+    /// What is written in it.
+    pub definition: CallDefinition,
+}
+
+impl Call {
+    /// Where it stands at `now`.
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        self.state.phase(&self.definition.calendar, now)
+    }
+
+    /// What the policy needs to know of it.
+    pub fn facts(&self, now: Timestamp) -> CallFacts {
+        CallFacts {
+            id: self.id,
+            phase: self.phase(now),
+            officers_see_marks_while_marking: self.definition.rules.officers_see_marks_while_marking,
+        }
+    }
+}
+
+fn call(row: calls::Model) -> Result<Call> {
+    Ok(Call {
+        state: CallState::parse(&row.state).ok_or_else(|| corrupt("calls", "state", row.id, &row.state))?,
+        definition: serde_json::from_str(&row.definition).map_err(|e| corrupt("calls", "definition", row.id, e))?,
+        id: row.id.into(),
+        version: row.version,
+        revision: row.revision,
+    })
+}
+
+fn written(definition: &CallDefinition) -> Result<String> {
+    serde_json::to_string(definition).map_err(|e| corrupt("calls", "definition", &definition.code, e))
+}
+
+/// Adds a call in draft, with its first officer.
+///
+/// # Errors
+/// [`crate::Constraint::CallCode`] when the code is taken.
+pub async fn insert_call(
+    tx: &Tx,
+    _permit: &Permit<acts::CreateCall>,
+    id: CallId,
+    definition: &CallDefinition,
+    officer: AccountId,
+    now: Timestamp,
+) -> Result<()> {
+    insert(
+        tx,
+        calls::Model {
+            id: id.uuid(),
+            code: definition.code.clone(),
+            state: CallState::Draft.as_str().to_owned(),
+            version: 0,
+            definition: written(definition)?,
+            revision: 0,
+            created_at: stored(now),
+            published_at: None,
+        },
+    )
+    .await?;
+    insert(tx, counters::Model { call_id: id.uuid(), name: "dossiers".into(), value: 0 }).await?;
+    insert(tx, officers::Model { call_id: id.uuid(), account_id: officer.uuid(), created_at: stored(now) }).await
+}
+
+/// The call with this code.
+pub async fn find_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<Call>> {
+    calls::Entity::find().filter(calls::Column::Code.eq(code)).one(conn).await?.map(call).transpose()
+}
+
+/// The call with this id.
+pub async fn find(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call>> {
+    calls::Entity::find_by_id(id.uuid()).one(conn).await?.map(call).transpose()
+}
+
+/// Every call, newest first.
+pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
+    let rows = calls::Entity::find()
+        .order_by_desc(calls::Column::CreatedAt)
+        .order_by_desc(calls::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(call).collect()
+}
+
+/// Moves a call on; publication keeps the version for good.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when somebody moved it in the meantime.
+pub async fn set_state(
+    tx: &Tx,
+    _permit: &Permit<acts::AdvanceCall>,
+    call: &Call,
+    to: CallState,
+    now: Timestamp,
+) -> Result<()> {
+    let publishing = call.state == CallState::Draft;
+    let version = if publishing { call.version + 1 } else { call.version };
+    let mut update = calls::Entity::update_many()
+        .col_expr(calls::Column::State, Expr::value(to.as_str()))
+        .col_expr(calls::Column::Version, Expr::value(version))
+        .col_expr(calls::Column::Revision, Expr::value(call.revision + 1))
+        .filter(calls::Column::Id.eq(call.id.uuid()))
+        .filter(calls::Column::Revision.eq(call.revision));
+    if publishing {
+        update = update.col_expr(calls::Column::PublishedAt, Expr::value(stored(now)));
+    }
+    exactly_one("calls", &update.exec(&tx.0).await?)?;
+    if publishing {
+        let definition = written(&call.definition)?;
+        insert(
+            tx,
+            call_versions::Model {
+                call_id: call.id.uuid(),
+                version,
+                sha256: sha256_hex(definition.as_bytes()),
+                definition,
+                published_at: stored(now),
+                notice: None,
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// The next number of a series of the call: two callers never get the same one.
+pub async fn next_number(tx: &Tx, call: CallId, name: &str) -> Result<i64> {
+    let which = || counters::Column::CallId.eq(call.uuid()).and(counters::Column::Name.eq(name));
+    let updated = counters::Entity::update_many()
+        .col_expr(counters::Column::Value, Expr::col(counters::Column::Value).add(1))
+        .filter(which())
+        .exec(&tx.0)
+        .await?;
+    exactly_one("counters", &updated)?;
+    let row = counters::Entity::find().filter(which()).limit(1).one(&tx.0).await?;
+    row.map(|r| r.value).ok_or_else(|| corrupt("counters", "value", call, "missing"))
+}

@@ -1,0 +1,461 @@
+//! Dossiers, their answers, pieces and deposits.
+
+use std::collections::BTreeMap;
+
+use ami_domain::deposit::{Content, Deposit, sha256_hex};
+use ami_domain::dossier::{Dossier, DossierState, DossierStateName, InadmissibleReason};
+use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, OrganisationId, PieceId};
+use ami_domain::pieces::Format;
+use ami_domain::policy::{Permit, acts};
+use jiff::Timestamp;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+use serde_json::Value;
+
+use crate::connection::{corrupt, exactly_one, insert, instant, named, stored};
+use crate::entities::{answer_history, answers, deposits, dossiers, pieces};
+use crate::{Result, Tx};
+
+const TABLE: &str = "dossiers";
+
+fn dossier(row: dossiers::Model) -> Result<Dossier> {
+    let id = row.id;
+    let at = |column, value| instant(TABLE, column, id, value);
+    let required = |column: &'static str, value: Option<i64>| {
+        value.ok_or_else(|| corrupt(TABLE, column, id, "missing")).and_then(|v| at(column, v))
+    };
+    let name = DossierStateName::parse(&row.state).ok_or_else(|| corrupt(TABLE, "state", id, &row.state))?;
+    let state = match name {
+        DossierStateName::Draft => DossierState::Draft,
+        DossierStateName::Deposited => DossierState::Deposited { at: required("deposited_at", row.deposited_at)? },
+        DossierStateName::Withdrawn => DossierState::Withdrawn {
+            deposited_at: required("deposited_at", row.deposited_at)?,
+            at: required("withdrawn_at", row.withdrawn_at)?,
+        },
+        DossierStateName::Admissible => {
+            DossierState::Admissible { deposited_at: required("deposited_at", row.deposited_at)? }
+        }
+        DossierStateName::Inadmissible => DossierState::Inadmissible {
+            deposited_at: required("deposited_at", row.deposited_at)?,
+            reason: row
+                .inadmissible_reason
+                .as_deref()
+                .and_then(InadmissibleReason::parse)
+                .ok_or_else(|| corrupt(TABLE, "inadmissible_reason", id, "unknown"))?,
+            comment: row.inadmissible_comment.unwrap_or_default(),
+        },
+    };
+    Ok(Dossier {
+        state,
+        created_at: at("created_at", row.created_at)?,
+        id: id.into(),
+        call: row.call_id.into(),
+        organisation: row.organisation_id.into(),
+        lot: row.lot,
+        number: row.number,
+        revision: row.revision,
+        answers_revision: row.answers_revision,
+        created_by: row.created_by.into(),
+    })
+}
+
+fn row(d: &Dossier) -> dossiers::Model {
+    let (withdrawn_at, reason, comment) = match &d.state {
+        DossierState::Withdrawn { at, .. } => (Some(stored(*at)), None, None),
+        DossierState::Inadmissible { reason, comment, .. } => {
+            (None, Some(reason.as_str().to_owned()), Some(comment.clone()))
+        }
+        _ => (None, None, None),
+    };
+    dossiers::Model {
+        id: d.id.uuid(),
+        call_id: d.call.uuid(),
+        organisation_id: d.organisation.uuid(),
+        lot: d.lot.clone(),
+        number: d.number,
+        state: d.state_name().as_str().to_owned(),
+        revision: d.revision,
+        answers_revision: d.answers_revision,
+        created_at: stored(d.created_at),
+        created_by: d.created_by.uuid(),
+        deposited_at: d.deposited_at().map(stored),
+        withdrawn_at,
+        inadmissible_reason: reason,
+        inadmissible_comment: comment,
+    }
+}
+
+/// Adds a draft.
+///
+/// # Errors
+/// [`crate::Constraint::DossierLot`] when the organisation has one for this lot.
+pub async fn insert_dossier(tx: &Tx, _permit: &Permit<acts::CreateDossier>, dossier: &Dossier) -> Result<()> {
+    insert(tx, row(dossier)).await
+}
+
+/// One dossier.
+pub async fn find(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Dossier>> {
+    dossiers::Entity::find_by_id(id.uuid()).one(conn).await?.map(dossier).transpose()
+}
+
+/// One dossier, kept from other writers until the transaction ends.
+pub async fn find_for_update(tx: &Tx, id: DossierId) -> Result<Option<Dossier>> {
+    dossiers::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?.map(dossier).transpose()
+}
+
+/// The dossiers of some organisations, newest first.
+pub async fn of_organisations(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = OrganisationId>,
+) -> Result<Vec<Dossier>> {
+    let rows = dossiers::Entity::find()
+        .filter(dossiers::Column::OrganisationId.is_in(ids.into_iter().map(OrganisationId::uuid)))
+        .order_by_desc(dossiers::Column::CreatedAt)
+        .order_by_desc(dossiers::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(dossier).collect()
+}
+
+/// The dossiers of a call that were filed, by number.
+pub async fn filed_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Dossier>> {
+    let rows = dossiers::Entity::find()
+        .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .filter(dossiers::Column::State.ne(DossierStateName::Draft.as_str()))
+        .order_by_asc(dossiers::Column::Number)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(dossier).collect()
+}
+
+/// How many dossiers each lot has in each state.
+pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<(String, DossierStateName), u64>> {
+    let rows: Vec<(String, String, i64)> = dossiers::Entity::find()
+        .select_only()
+        .column(dossiers::Column::Lot)
+        .column(dossiers::Column::State)
+        .column_as(dossiers::Column::Id.count(), "n")
+        .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .group_by(dossiers::Column::Lot)
+        .group_by(dossiers::Column::State)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|(lot, state, n)| {
+            let state = DossierStateName::parse(&state).ok_or_else(|| corrupt(TABLE, "state", &lot, &state))?;
+            Ok(((lot, state), u64::try_from(n).unwrap_or(0)))
+        })
+        .collect()
+}
+
+/// What may change a dossier's state.
+pub trait MovesDossier {}
+impl MovesDossier for acts::DepositDossier {}
+impl MovesDossier for acts::TakeBackDossier {}
+impl MovesDossier for acts::WithdrawDossier {}
+impl MovesDossier for acts::ExamineDossier {}
+
+/// Keeps a dossier's new state.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when it changed in the meantime.
+pub async fn save_state<A: MovesDossier>(tx: &Tx, _permit: &Permit<A>, moved: &Dossier) -> Result<()> {
+    let new = row(moved);
+    let updated = dossiers::Entity::update_many()
+        .set(dossiers::ActiveModel {
+            id: sea_orm::NotSet,
+            number: sea_orm::NotSet,
+            answers_revision: sea_orm::NotSet,
+            created_at: sea_orm::NotSet,
+            created_by: sea_orm::NotSet,
+            ..sea_orm::ActiveModelTrait::reset_all(new.into_active_model())
+        })
+        .filter(dossiers::Column::Id.eq(moved.id.uuid()))
+        .filter(dossiers::Column::Revision.eq(moved.revision - 1))
+        .exec(&tx.0)
+        .await
+        .map_err(named)?;
+    exactly_one(TABLE, &updated)
+}
+
+/// One stored answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAnswer {
+    /// The field.
+    pub field: String,
+    /// The last valid value.
+    pub value: Option<Value>,
+    /// What was typed since, when it was not valid.
+    pub draft_input: Option<Value>,
+    /// The dossier's answers revision at which it changed last.
+    pub revision: i64,
+}
+
+fn json(id: DossierId, column: &'static str, text: Option<String>) -> Result<Option<Value>> {
+    text.map(|t| serde_json::from_str(&t).map_err(|e| corrupt("answers", column, id, e))).transpose()
+}
+
+/// Every answer of a dossier, by field.
+pub async fn answers(conn: &impl ConnectionTrait, id: DossierId) -> Result<BTreeMap<String, StoredAnswer>> {
+    let rows = answers::Entity::find().filter(answers::Column::DossierId.eq(id.uuid())).all(conn).await?;
+    rows.into_iter()
+        .map(|r| {
+            let answer = StoredAnswer {
+                value: json(id, "value", r.value)?,
+                draft_input: json(id, "draft_input", r.draft_input)?,
+                revision: r.revision,
+                field: r.field.clone(),
+            };
+            Ok((r.field, answer))
+        })
+        .collect()
+}
+
+/// Keeps answers and their history, and raises the dossier's answers revision to `revision`.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when the answers changed in the meantime.
+pub async fn save_answers(
+    tx: &Tx,
+    permit: &Permit<acts::EditDossier>,
+    id: DossierId,
+    changed: &[StoredAnswer],
+    history: impl Fn() -> HistoryId,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(revision) = changed.iter().map(|a| a.revision).max() else { return Ok(()) };
+    let updated = dossiers::Entity::update_many()
+        .col_expr(dossiers::Column::AnswersRevision, Expr::value(revision))
+        .filter(dossiers::Column::Id.eq(id.uuid()))
+        .filter(dossiers::Column::AnswersRevision.eq(revision - 1))
+        .exec(&tx.0)
+        .await?;
+    exactly_one(TABLE, &updated)?;
+    let by = permit.by().uuid();
+    let text = |v: &Option<Value>| v.as_ref().map(Value::to_string);
+    let rows = changed.iter().map(|a| answers::Model {
+        dossier_id: id.uuid(),
+        field: a.field.clone(),
+        value: text(&a.value),
+        draft_input: text(&a.draft_input),
+        revision,
+        updated_at: stored(now),
+        updated_by: by,
+    });
+    let replace = OnConflict::columns([answers::Column::DossierId, answers::Column::Field])
+        .update_columns([
+            answers::Column::Value,
+            answers::Column::DraftInput,
+            answers::Column::Revision,
+            answers::Column::UpdatedAt,
+            answers::Column::UpdatedBy,
+        ])
+        .to_owned();
+    answers::Entity::insert_many(rows.map(|r| sea_orm::ActiveModelTrait::reset_all(r.into_active_model())))
+        .on_conflict(replace)
+        .exec_without_returning(&tx.0)
+        .await
+        .map_err(named)?;
+    let history = changed.iter().map(|a| answer_history::Model {
+        id: history().uuid(),
+        dossier_id: id.uuid(),
+        field: a.field.clone(),
+        value: text(&a.value),
+        draft_input: text(&a.draft_input),
+        revision,
+        at: stored(now),
+        by_account: by,
+    });
+    answer_history::Entity::insert_many(history.map(|r| sea_orm::ActiveModelTrait::reset_all(r.into_active_model())))
+        .exec_without_returning(&tx.0)
+        .await
+        .map_err(named)?;
+    Ok(())
+}
+
+/// A stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Its id.
+    pub id: PieceId,
+    /// The dossier.
+    pub dossier: DossierId,
+    /// The slot's code.
+    pub slot: String,
+    /// Its name.
+    pub name: String,
+    /// Known from its bytes.
+    pub format: Format,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// Where it is in storage.
+    pub object_key: String,
+    /// Whether a scanner passed it.
+    pub scanned: bool,
+    /// When it came.
+    pub uploaded_at: Timestamp,
+    /// Who sent it.
+    pub uploaded_by: AccountId,
+}
+
+fn piece(r: pieces::Model) -> Result<Piece> {
+    Ok(Piece {
+        format: Format::parse(&r.format).ok_or_else(|| corrupt("pieces", "format", r.id, &r.format))?,
+        size: u64::try_from(r.size).map_err(|e| corrupt("pieces", "size", r.id, e))?,
+        uploaded_at: instant("pieces", "uploaded_at", r.id, r.uploaded_at)?,
+        id: r.id.into(),
+        dossier: r.dossier_id.into(),
+        slot: r.slot,
+        name: r.name,
+        sha256: r.sha256,
+        object_key: r.object_key,
+        scanned: r.scan == "clean",
+        uploaded_by: r.uploaded_by.into(),
+    })
+}
+
+/// Adds a file.
+pub async fn insert_piece(tx: &Tx, _permit: &Permit<acts::EditDossier>, piece: &Piece) -> Result<()> {
+    insert(
+        tx,
+        pieces::Model {
+            id: piece.id.uuid(),
+            dossier_id: piece.dossier.uuid(),
+            slot: piece.slot.clone(),
+            name: piece.name.clone(),
+            format: piece.format.as_str().to_owned(),
+            size: i64::try_from(piece.size).map_err(|e| corrupt("pieces", "size", piece.id, e))?,
+            sha256: piece.sha256.clone(),
+            object_key: piece.object_key.clone(),
+            scan: if piece.scanned { "clean" } else { "not_scanned" }.to_owned(),
+            uploaded_at: stored(piece.uploaded_at),
+            uploaded_by: piece.uploaded_by.uuid(),
+            removed_at: None,
+        },
+    )
+    .await
+}
+
+/// Takes a file out of its slot. The row and the object stay: an earlier deposit may name it.
+pub async fn remove_piece(tx: &Tx, _permit: &Permit<acts::EditDossier>, id: PieceId, now: Timestamp) -> Result<()> {
+    let updated = pieces::Entity::update_many()
+        .col_expr(pieces::Column::RemovedAt, Expr::value(stored(now)))
+        .filter(pieces::Column::Id.eq(id.uuid()))
+        .filter(pieces::Column::RemovedAt.is_null())
+        .exec(&tx.0)
+        .await?;
+    exactly_one("pieces", &updated)
+}
+
+/// The files of a dossier, by slot and time.
+pub async fn pieces(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<Piece>> {
+    let rows = pieces::Entity::find()
+        .filter(pieces::Column::DossierId.eq(id.uuid()))
+        .filter(pieces::Column::RemovedAt.is_null())
+        .order_by_asc(pieces::Column::Slot)
+        .order_by_asc(pieces::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(piece).collect()
+}
+
+/// One file, removed ones included: receipts name them.
+pub async fn find_piece(conn: &impl ConnectionTrait, id: PieceId) -> Result<Option<Piece>> {
+    pieces::Entity::find_by_id(id.uuid()).one(conn).await?.map(piece).transpose()
+}
+
+/// Keeps a deposit.
+pub async fn insert_deposit(tx: &Tx, _permit: &Permit<acts::DepositDossier>, deposit: &Deposit) -> Result<String> {
+    let content = deposit.content.bytes().map_err(|e| corrupt("deposits", "content", deposit.id, e))?;
+    let sha256 = sha256_hex(content.as_bytes());
+    insert(
+        tx,
+        deposits::Model {
+            id: deposit.id.uuid(),
+            dossier_id: deposit.dossier.uuid(),
+            version: deposit.version,
+            deposited_at: stored(deposit.at),
+            deposited_by: deposit.by.uuid(),
+            content,
+            content_sha256: sha256.clone(),
+            taken_back_at: None,
+        },
+    )
+    .await?;
+    Ok(sha256)
+}
+
+/// Records that the last deposit was taken back.
+pub async fn take_back_deposit(
+    tx: &Tx,
+    _permit: &Permit<acts::TakeBackDossier>,
+    id: DossierId,
+    now: Timestamp,
+) -> Result<()> {
+    deposits::Entity::update_many()
+        .col_expr(deposits::Column::TakenBackAt, Expr::value(stored(now)))
+        .filter(deposits::Column::DossierId.eq(id.uuid()))
+        .filter(deposits::Column::TakenBackAt.is_null())
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
+
+/// The deposits of a dossier with the hash of their contents, last first.
+pub async fn deposits(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<(Deposit, String)>> {
+    let rows = deposits::Entity::find()
+        .filter(deposits::Column::DossierId.eq(id.uuid()))
+        .order_by_desc(deposits::Column::Version)
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            let at = |column, value| instant("deposits", column, r.id, value);
+            let content: Content =
+                serde_json::from_str(&r.content).map_err(|e| corrupt("deposits", "content", r.id, e))?;
+            let deposit = Deposit {
+                id: r.id.into(),
+                dossier: r.dossier_id.into(),
+                version: r.version,
+                at: at("deposited_at", r.deposited_at)?,
+                by: r.deposited_by.into(),
+                content,
+                taken_back_at: r.taken_back_at.map(|v| at("taken_back_at", v)).transpose()?,
+            };
+            Ok((deposit, r.content_sha256))
+        })
+        .collect()
+}
+
+/// The answers of every admissible dossier of a call, by dossier: a ranking breaks ties with some of them.
+pub async fn answers_of_call(
+    conn: &impl ConnectionTrait,
+    call: CallId,
+    fields: &[String],
+) -> Result<BTreeMap<DossierId, BTreeMap<String, Value>>> {
+    let admissible = sea_orm::sea_query::Query::select()
+        .column(dossiers::Column::Id)
+        .from(dossiers::Entity)
+        .and_where(dossiers::Column::CallId.eq(call.uuid()))
+        .and_where(dossiers::Column::State.eq(DossierStateName::Admissible.as_str()))
+        .to_owned();
+    let rows = answers::Entity::find()
+        .filter(answers::Column::DossierId.in_subquery(admissible))
+        .filter(answers::Column::Field.is_in(fields.iter().map(String::as_str)))
+        .all(conn)
+        .await?;
+    let mut all: BTreeMap<DossierId, BTreeMap<String, Value>> = BTreeMap::new();
+    for r in rows {
+        let id = DossierId::from(r.dossier_id);
+        if let Some(value) = json(id, "value", r.value)? {
+            all.entry(id).or_default().insert(r.field, value);
+        }
+    }
+    Ok(all)
+}

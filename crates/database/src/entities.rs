@@ -1,0 +1,312 @@
+//! The rows, as sea-orm knows them. They never leave this crate: queries give domain types or records made field by field.
+
+macro_rules! entities {
+    ($($module:ident = $table:literal { $($(#[$attribute:meta])* $field:ident: $type:ty,)* })*) => {$(
+        #[expect(unreachable_pub, reason = "the derive wants public items; the module keeps them inside the crate")]
+        pub(crate) mod $module {
+            use sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($(#[$attribute])* pub $field: $type,)* }
+
+            #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    )*};
+}
+
+entities! {
+    accounts = "accounts" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        email: String,
+        name: String,
+        password_hash: Option<String>,
+        email_confirmed_at: Option<i64>,
+        administrator: bool,
+        created_at: i64,
+        disabled_at: Option<i64>,
+    }
+    account_tokens = "account_tokens" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        account_id: Uuid,
+        purpose: String,
+        token_hash: String,
+        expires_at: i64,
+        used_at: Option<i64>,
+        created_at: i64,
+    }
+    sessions = "sessions" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        account_id: Uuid,
+        family: Uuid,
+        refresh_hash: String,
+        created_at: i64,
+        expires_at: i64,
+        rotated_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
+    organisations = "organisations" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        name: String,
+        siret: String,
+        rna: Option<String>,
+        legal_form: String,
+        created_at: i64,
+        created_by: Uuid,
+    }
+    memberships = "memberships" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        organisation_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid,
+        created_at: i64,
+    }
+    calls = "calls" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        code: String,
+        state: String,
+        version: i64,
+        definition: String,
+        revision: i64,
+        created_at: i64,
+        published_at: Option<i64>,
+    }
+    call_versions = "call_versions" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        call_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        version: i64,
+        definition: String,
+        sha256: String,
+        published_at: i64,
+        notice: Option<String>,
+    }
+    officers = "officers" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        call_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid,
+        created_at: i64,
+    }
+    counters = "counters" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        call_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        name: String,
+        value: i64,
+    }
+    dossiers = "dossiers" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        call_id: Uuid,
+        organisation_id: Uuid,
+        lot: String,
+        number: i64,
+        state: String,
+        revision: i64,
+        answers_revision: i64,
+        created_at: i64,
+        created_by: Uuid,
+        deposited_at: Option<i64>,
+        withdrawn_at: Option<i64>,
+        inadmissible_reason: Option<String>,
+        inadmissible_comment: Option<String>,
+    }
+    answers = "answers" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        dossier_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        field: String,
+        value: Option<String>,
+        draft_input: Option<String>,
+        revision: i64,
+        updated_at: i64,
+        updated_by: Uuid,
+    }
+    answer_history = "answer_history" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        dossier_id: Uuid,
+        field: String,
+        value: Option<String>,
+        draft_input: Option<String>,
+        revision: i64,
+        at: i64,
+        by_account: Uuid,
+    }
+    pieces = "pieces" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        dossier_id: Uuid,
+        slot: String,
+        name: String,
+        format: String,
+        size: i64,
+        sha256: String,
+        object_key: String,
+        scan: String,
+        uploaded_at: i64,
+        uploaded_by: Uuid,
+        removed_at: Option<i64>,
+    }
+    deposits = "deposits" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        dossier_id: Uuid,
+        version: i64,
+        deposited_at: i64,
+        deposited_by: Uuid,
+        content: String,
+        content_sha256: String,
+        taken_back_at: Option<i64>,
+    }
+    seats = "seats" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        call_id: Uuid,
+        account_id: Uuid,
+        label: String,
+        college: String,
+        voice: String,
+        chair: bool,
+        declared_at: Option<i64>,
+        created_at: i64,
+    }
+    recusals = "recusals" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        seat_id: Uuid,
+        lot: Option<String>,
+        dossier_id: Option<Uuid>,
+        reason: String,
+        comment: String,
+        origin: String,
+        created_at: i64,
+        created_by: Uuid,
+    }
+    sheets = "sheets" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        seat_id: Uuid,
+        dossier_id: Uuid,
+        state: String,
+        revision: i64,
+        assigned_at: i64,
+        assigned_by: Uuid,
+        removed_at: Option<i64>,
+        updated_at: i64,
+        locked_at: Option<i64>,
+    }
+    marks = "marks" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        sheet_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        criterion: String,
+        mark: Option<i64>,
+        comment: String,
+        updated_at: i64,
+    }
+    mark_history = "mark_history" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        sheet_id: Uuid,
+        criterion: String,
+        mark: Option<i64>,
+        comment: String,
+        revision: i64,
+        at: i64,
+        by_account: Uuid,
+    }
+    rankings = "rankings" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        call_id: Uuid,
+        call_version: i64,
+        computed_at: i64,
+        computed_by: Uuid,
+        engine: String,
+        input_sha256: String,
+        inputs: String,
+        result: String,
+    }
+    decisions = "decisions" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        dossier_id: Uuid,
+        kind: String,
+        amount_cents: Option<i64>,
+        reason: String,
+        ranking_id: Option<Uuid>,
+        revision: i64,
+        decided_at: i64,
+        decided_by: Uuid,
+    }
+    decision_history = "decision_history" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        dossier_id: Uuid,
+        kind: String,
+        amount_cents: Option<i64>,
+        reason: String,
+        ranking_id: Option<Uuid>,
+        revision: i64,
+        at: i64,
+        by_account: Uuid,
+    }
+    journal_heads = "journal_heads" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        scope: String,
+        seq: i64,
+        hash: String,
+    }
+    journal = "journal" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        scope: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        seq: i64,
+        at: i64,
+        actor: Option<Uuid>,
+        action: String,
+        subject_kind: String,
+        subject: String,
+        details: String,
+        hash: String,
+    }
+    mails = "mails" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        recipient: String,
+        subject: String,
+        body: String,
+        created_at: i64,
+        next_attempt_at: i64,
+        attempts: i64,
+        sent_at: Option<i64>,
+        last_error: Option<String>,
+    }
+    mail_attachments = "mail_attachments" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        mail_id: Uuid,
+        name: String,
+        content_type: String,
+        content: Vec<u8>,
+    }
+    idempotency_keys = "idempotency_keys" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        key: String,
+        request_sha256: String,
+        status: i64,
+        body: String,
+        created_at: i64,
+    }
+}

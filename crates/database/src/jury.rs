@@ -1,0 +1,393 @@
+//! Seats, recusals, and the score sheets that seats were asked for.
+
+use std::collections::BTreeMap;
+
+use ami_domain::grid::{Grid, Mark};
+use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, SeatId, SheetId};
+use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
+use ami_domain::policy::{Permit, acts};
+use ami_domain::sheet::{Entry, Sheet, SheetState};
+use jiff::Timestamp;
+use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+
+use crate::connection::{corrupt, exactly_one, insert, instant, named, stored};
+use crate::entities::{mark_history, marks, officers, recusals, seats, sheets};
+use crate::{Result, Tx};
+
+fn seat(r: seats::Model) -> Result<Seat> {
+    Ok(Seat {
+        college: College::parse(&r.college).ok_or_else(|| corrupt("seats", "college", r.id, &r.college))?,
+        voice: Voice::parse(&r.voice).ok_or_else(|| corrupt("seats", "voice", r.id, &r.voice))?,
+        declared_at: r.declared_at.map(|v| instant("seats", "declared_at", r.id, v)).transpose()?,
+        id: r.id.into(),
+        call: r.call_id.into(),
+        account: r.account_id.into(),
+        label: r.label,
+        chair: r.chair,
+    })
+}
+
+/// Adds a seat.
+///
+/// # Errors
+/// [`crate::Constraint::SeatAccount`] when the person sits already.
+pub async fn insert_seat(tx: &Tx, _permit: &Permit<acts::ManageJury>, seat: &Seat, now: Timestamp) -> Result<()> {
+    insert(
+        tx,
+        seats::Model {
+            id: seat.id.uuid(),
+            call_id: seat.call.uuid(),
+            account_id: seat.account.uuid(),
+            label: seat.label.clone(),
+            college: seat.college.as_str().to_owned(),
+            voice: seat.voice.as_str().to_owned(),
+            chair: seat.chair,
+            declared_at: seat.declared_at.map(stored),
+            created_at: stored(now),
+        },
+    )
+    .await
+}
+
+/// Makes an account an officer of a call.
+pub async fn insert_officer(
+    tx: &Tx,
+    _permit: &Permit<acts::InviteOfficer>,
+    call: CallId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<()> {
+    insert(tx, officers::Model { call_id: call.uuid(), account_id: account.uuid(), created_at: stored(now) }).await
+}
+
+/// The seats of a call, in order of age.
+pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat>> {
+    let rows = seats::Entity::find()
+        .filter(seats::Column::CallId.eq(call.uuid()))
+        .order_by_asc(seats::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(seat).collect()
+}
+
+/// Records that a juror declared conflicts, or that there are none.
+pub async fn set_declared(tx: &Tx, _permit: &Permit<acts::DeclareConflicts>, id: SeatId, now: Timestamp) -> Result<()> {
+    let updated = seats::Entity::update_many()
+        .col_expr(seats::Column::DeclaredAt, Expr::value(stored(now)))
+        .filter(seats::Column::Id.eq(id.uuid()))
+        .exec(&tx.0)
+        .await?;
+    exactly_one("seats", &updated)
+}
+
+/// What may exclude a seat.
+pub trait Recuses {}
+impl Recuses for acts::DeclareConflicts {}
+impl Recuses for acts::ImposeRecusal {}
+
+/// Keeps a recusal.
+pub async fn insert_recusal<A: Recuses>(tx: &Tx, permit: &Permit<A>, recusal: &Recusal) -> Result<()> {
+    let (lot, dossier_id) = match &recusal.scope {
+        RecusalScope::Lot(lot) => (Some(lot.clone()), None),
+        RecusalScope::Dossier(id) => (None, Some(id.uuid())),
+    };
+    insert(
+        tx,
+        recusals::Model {
+            id: recusal.id.uuid(),
+            seat_id: recusal.seat.uuid(),
+            lot,
+            dossier_id,
+            reason: recusal.reason.as_str().to_owned(),
+            comment: recusal.comment.clone(),
+            origin: recusal.origin.as_str().to_owned(),
+            created_at: stored(recusal.at),
+            created_by: permit.by().uuid(),
+        },
+    )
+    .await
+}
+
+/// Every recusal in a call.
+pub async fn recusals(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Recusal>> {
+    let of_call = Query::select()
+        .column(seats::Column::Id)
+        .from(seats::Entity)
+        .and_where(seats::Column::CallId.eq(call.uuid()))
+        .to_owned();
+    let rows = recusals::Entity::find()
+        .filter(recusals::Column::SeatId.in_subquery(of_call))
+        .order_by_asc(recusals::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            let scope = match (r.lot, r.dossier_id) {
+                (Some(lot), None) => RecusalScope::Lot(lot),
+                (None, Some(dossier)) => RecusalScope::Dossier(dossier.into()),
+                _ => return Err(corrupt("recusals", "lot", r.id, "neither a lot nor a dossier")),
+            };
+            Ok(Recusal {
+                id: r.id.into(),
+                seat: r.seat_id.into(),
+                scope,
+                reason: RecusalReason::parse(&r.reason)
+                    .ok_or_else(|| corrupt("recusals", "reason", r.id, &r.reason))?,
+                comment: r.comment,
+                origin: RecusalOrigin::parse(&r.origin)
+                    .ok_or_else(|| corrupt("recusals", "origin", r.id, &r.origin))?,
+                at: instant("recusals", "created_at", r.id, r.created_at)?,
+            })
+        })
+        .collect()
+}
+
+/// Asks a seat for a sheet; an earlier request that was taken back comes to life again with its marks.
+pub async fn assign(
+    tx: &Tx,
+    permit: &Permit<acts::AssignDossier>,
+    id: SheetId,
+    seat: SeatId,
+    dossier: DossierId,
+    now: Timestamp,
+) -> Result<()> {
+    let revived = sheets::Entity::update_many()
+        .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::DossierId.eq(dossier.uuid()))
+        .exec(&tx.0)
+        .await?;
+    if revived.rows_affected > 0 {
+        return Ok(());
+    }
+    insert(
+        tx,
+        sheets::Model {
+            id: id.uuid(),
+            seat_id: seat.uuid(),
+            dossier_id: dossier.uuid(),
+            state: "draft".into(),
+            revision: 0,
+            assigned_at: stored(now),
+            assigned_by: permit.by().uuid(),
+            removed_at: None,
+            updated_at: stored(now),
+            locked_at: None,
+        },
+    )
+    .await
+}
+
+/// What may take a request for a sheet back.
+pub trait Unassigns {}
+impl Unassigns for acts::AssignDossier {}
+impl Unassigns for acts::DeclareConflicts {}
+impl Unassigns for acts::ImposeRecusal {}
+
+/// Takes requests for sheets back. The marks stay, and count nowhere.
+pub async fn unassign<A: Unassigns>(
+    tx: &Tx,
+    _permit: &Permit<A>,
+    seat: SeatId,
+    dossiers: &[DossierId],
+    now: Timestamp,
+) -> Result<()> {
+    sheets::Entity::update_many()
+        .col_expr(sheets::Column::RemovedAt, Expr::value(stored(now)))
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::DossierId.is_in(dossiers.iter().map(|d| d.uuid())))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
+
+fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
+    let state = match (r.state.as_str(), r.locked_at) {
+        ("draft", _) => SheetState::Draft,
+        ("locked", Some(at)) => SheetState::Locked { at: instant("sheets", "locked_at", r.id, at)? },
+        _ => return Err(corrupt("sheets", "state", r.id, &r.state)),
+    };
+    Ok(Sheet {
+        id: r.id.into(),
+        seat: r.seat_id.into(),
+        dossier: r.dossier_id.into(),
+        state,
+        revision: r.revision,
+        entries,
+    })
+}
+
+fn entry(r: marks::Model, grid: &Grid) -> Result<(SheetId, String, Entry)> {
+    let mark = r
+        .mark
+        .map(|steps| grid.scale.mark_from_steps(steps).map_err(|e| corrupt("marks", "mark", r.sheet_id, e)))
+        .transpose()?;
+    Ok((r.sheet_id.into(), r.criterion, Entry { mark, comment: r.comment }))
+}
+
+fn with_entries(rows: Vec<sheets::Model>, entries: Vec<marks::Model>, grid: &Grid) -> Result<Vec<Sheet>> {
+    let mut by_sheet: BTreeMap<SheetId, BTreeMap<String, Entry>> = BTreeMap::new();
+    for row in entries {
+        let (id, criterion, entry) = entry(row, grid)?;
+        by_sheet.entry(id).or_default().insert(criterion, entry);
+    }
+    rows.into_iter()
+        .map(|r| {
+            let id = r.id.into();
+            sheet(r, by_sheet.remove(&id).unwrap_or_default())
+        })
+        .collect()
+}
+
+/// One sheet with its marks, kept from other writers until the transaction ends.
+pub async fn sheet_for_update(tx: &Tx, id: SheetId, grid: &Grid) -> Result<Option<Sheet>> {
+    let row = sheets::Entity::find_by_id(id.uuid())
+        .filter(sheets::Column::RemovedAt.is_null())
+        .lock_exclusive()
+        .one(&tx.0)
+        .await?;
+    one(&tx.0, row, grid).await
+}
+
+/// Where a sheet belongs: its seat and dossier, while it is asked for.
+pub async fn sheet_place(conn: &impl ConnectionTrait, id: SheetId) -> Result<Option<(SeatId, DossierId)>> {
+    let row = sheets::Entity::find_by_id(id.uuid()).filter(sheets::Column::RemovedAt.is_null()).one(conn).await?;
+    Ok(row.map(|r| (r.seat_id.into(), r.dossier_id.into())))
+}
+
+/// The sheet that a seat was asked for on a dossier.
+pub async fn sheet_of(
+    conn: &impl ConnectionTrait,
+    seat: SeatId,
+    dossier: DossierId,
+    grid: &Grid,
+) -> Result<Option<Sheet>> {
+    let row = sheets::Entity::find()
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::DossierId.eq(dossier.uuid()))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .one(conn)
+        .await?;
+    one(conn, row, grid).await
+}
+
+async fn one(conn: &impl ConnectionTrait, row: Option<sheets::Model>, grid: &Grid) -> Result<Option<Sheet>> {
+    let Some(row) = row else { return Ok(None) };
+    let entries = marks::Entity::find().filter(marks::Column::SheetId.eq(row.id)).all(conn).await?;
+    Ok(with_entries(vec![row], entries, grid)?.pop())
+}
+
+/// Every sheet that is asked for in a call, with its marks.
+pub async fn sheets_of_call(conn: &impl ConnectionTrait, call: CallId, grid: &Grid) -> Result<Vec<Sheet>> {
+    let of_call = || {
+        Query::select()
+            .column(seats::Column::Id)
+            .from(seats::Entity)
+            .and_where(seats::Column::CallId.eq(call.uuid()))
+            .to_owned()
+    };
+    sheets_where(conn, || sheets::Column::SeatId.in_subquery(of_call()), grid).await
+}
+
+/// Every sheet that a seat was asked for, with its marks.
+pub async fn sheets_of_seat(conn: &impl ConnectionTrait, seat: SeatId, grid: &Grid) -> Result<Vec<Sheet>> {
+    sheets_where(conn, || sheets::Column::SeatId.eq(seat.uuid()), grid).await
+}
+
+async fn sheets_where(
+    conn: &impl ConnectionTrait,
+    which: impl Fn() -> sea_orm::sea_query::SimpleExpr,
+    grid: &Grid,
+) -> Result<Vec<Sheet>> {
+    let rows = sheets::Entity::find()
+        .filter(which())
+        .filter(sheets::Column::RemovedAt.is_null())
+        .order_by_asc(sheets::Column::Id)
+        .all(conn)
+        .await?;
+    let ids = Query::select()
+        .column(sheets::Column::Id)
+        .from(sheets::Entity)
+        .and_where(which())
+        .and_where(sheets::Column::RemovedAt.is_null())
+        .to_owned();
+    let entries = marks::Entity::find().filter(marks::Column::SheetId.in_subquery(ids)).all(conn).await?;
+    with_entries(rows, entries, grid)
+}
+
+/// What may change a sheet.
+pub trait WritesSheet {}
+impl WritesSheet for acts::Mark {}
+impl WritesSheet for acts::LockSheet {}
+impl WritesSheet for acts::ReopenSheet {}
+
+/// Keeps a sheet's new state and the entries that changed, with their history.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when it changed in the meantime.
+pub async fn save_sheet<A: WritesSheet>(
+    tx: &Tx,
+    permit: &Permit<A>,
+    sheet: &Sheet,
+    changed: &[String],
+    history: impl Fn() -> HistoryId,
+    now: Timestamp,
+) -> Result<()> {
+    let (state, locked_at) = match sheet.state {
+        SheetState::Draft => ("draft", None),
+        SheetState::Locked { at } => ("locked", Some(stored(at))),
+    };
+    let updated = sheets::Entity::update_many()
+        .col_expr(sheets::Column::State, Expr::value(state))
+        .col_expr(sheets::Column::LockedAt, Expr::value(locked_at))
+        .col_expr(sheets::Column::Revision, Expr::value(sheet.revision))
+        .col_expr(sheets::Column::UpdatedAt, Expr::value(stored(now)))
+        .filter(sheets::Column::Id.eq(sheet.id.uuid()))
+        .filter(sheets::Column::Revision.eq(sheet.revision - 1))
+        .exec(&tx.0)
+        .await?;
+    exactly_one("sheets", &updated)?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let entries: Vec<(&String, Entry)> =
+        changed.iter().map(|c| (c, sheet.entries.get(c).cloned().unwrap_or_default())).collect();
+    let rows = entries.iter().map(|(criterion, entry)| {
+        sea_orm::ActiveModelTrait::reset_all(
+            marks::Model {
+                sheet_id: sheet.id.uuid(),
+                criterion: (*criterion).clone(),
+                mark: entry.mark.map(Mark::steps),
+                comment: entry.comment.clone(),
+                updated_at: stored(now),
+            }
+            .into_active_model(),
+        )
+    });
+    let replace = OnConflict::columns([marks::Column::SheetId, marks::Column::Criterion])
+        .update_columns([marks::Column::Mark, marks::Column::Comment, marks::Column::UpdatedAt])
+        .to_owned();
+    marks::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.0).await.map_err(named)?;
+    let rows = entries.iter().map(|(criterion, entry)| {
+        sea_orm::ActiveModelTrait::reset_all(
+            mark_history::Model {
+                id: history().uuid(),
+                sheet_id: sheet.id.uuid(),
+                criterion: (*criterion).clone(),
+                mark: entry.mark.map(Mark::steps),
+                comment: entry.comment.clone(),
+                revision: sheet.revision,
+                at: stored(now),
+                by_account: permit.by().uuid(),
+            }
+            .into_active_model(),
+        )
+    });
+    mark_history::Entity::insert_many(rows).exec_without_returning(&tx.0).await.map_err(named)?;
+    Ok(())
+}

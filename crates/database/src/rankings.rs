@@ -1,0 +1,190 @@
+//! Ranking snapshots and decisions.
+
+use std::collections::BTreeMap;
+
+use ami_domain::decision::{Decision, DecisionKind};
+use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, RankingId};
+use ami_domain::policy::{Permit, acts};
+use jiff::Timestamp;
+use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+
+use crate::connection::{corrupt, insert, instant, named, stored};
+use crate::entities::{decision_history, decisions, dossiers, rankings};
+use crate::{DatabaseError, Result, Tx};
+
+/// A ranking as it was computed. Never changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: RankingId,
+    /// The call.
+    pub call: CallId,
+    /// The version of the call whose grid was used.
+    pub call_version: i64,
+    /// When.
+    pub computed_at: Timestamp,
+    /// By whom.
+    pub computed_by: AccountId,
+    /// Version of the scoring engine.
+    pub engine: String,
+    /// SHA-256 of `inputs`.
+    pub input_sha256: String,
+    /// Everything that went in, JSON.
+    pub inputs: String,
+    /// Everything that came out, JSON.
+    pub result: String,
+}
+
+fn snapshot(r: rankings::Model) -> Result<Snapshot> {
+    Ok(Snapshot {
+        computed_at: instant("rankings", "computed_at", r.id, r.computed_at)?,
+        id: r.id.into(),
+        call: r.call_id.into(),
+        call_version: r.call_version,
+        computed_by: r.computed_by.into(),
+        engine: r.engine,
+        input_sha256: r.input_sha256,
+        inputs: r.inputs,
+        result: r.result,
+    })
+}
+
+/// Keeps a ranking.
+pub async fn insert_ranking(tx: &Tx, _permit: &Permit<acts::ComputeRanking>, s: &Snapshot) -> Result<()> {
+    insert(
+        tx,
+        rankings::Model {
+            id: s.id.uuid(),
+            call_id: s.call.uuid(),
+            call_version: s.call_version,
+            computed_at: stored(s.computed_at),
+            computed_by: s.computed_by.uuid(),
+            engine: s.engine.clone(),
+            input_sha256: s.input_sha256.clone(),
+            inputs: s.inputs.clone(),
+            result: s.result.clone(),
+        },
+    )
+    .await
+}
+
+/// One ranking.
+pub async fn find_ranking(conn: &impl ConnectionTrait, id: RankingId) -> Result<Option<Snapshot>> {
+    rankings::Entity::find_by_id(id.uuid()).one(conn).await?.map(snapshot).transpose()
+}
+
+/// The rankings of a call, newest first: id, instant and hash.
+pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<(RankingId, Timestamp, String)>> {
+    let rows: Vec<(sea_orm::prelude::Uuid, i64, String)> = rankings::Entity::find()
+        .select_only()
+        .column(rankings::Column::Id)
+        .column(rankings::Column::ComputedAt)
+        .column(rankings::Column::InputSha256)
+        .filter(rankings::Column::CallId.eq(call.uuid()))
+        .order_by_desc(rankings::Column::ComputedAt)
+        .order_by_desc(rankings::Column::Id)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|(id, at, hash)| Ok((id.into(), instant("rankings", "computed_at", id, at)?, hash))).collect()
+}
+
+/// The newest ranking of a call.
+pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<Snapshot>> {
+    let row = rankings::Entity::find()
+        .filter(rankings::Column::CallId.eq(call.uuid()))
+        .order_by_desc(rankings::Column::ComputedAt)
+        .order_by_desc(rankings::Column::Id)
+        .limit(1)
+        .one(conn)
+        .await?;
+    row.map(snapshot).transpose()
+}
+
+fn decision(r: decisions::Model) -> Result<Decision> {
+    Ok(Decision {
+        kind: DecisionKind::parse(&r.kind).ok_or_else(|| corrupt("decisions", "kind", r.dossier_id, &r.kind))?,
+        at: instant("decisions", "decided_at", r.dossier_id, r.decided_at)?,
+        dossier: r.dossier_id.into(),
+        amount_cents: r.amount_cents,
+        reason: r.reason,
+        ranking: r.ranking_id.map(Into::into),
+        revision: r.revision,
+        by: r.decided_by.into(),
+    })
+}
+
+/// The decision on a dossier.
+pub async fn find_decision(conn: &impl ConnectionTrait, dossier: DossierId) -> Result<Option<Decision>> {
+    decisions::Entity::find_by_id(dossier.uuid()).one(conn).await?.map(decision).transpose()
+}
+
+/// The decisions of a call, by dossier.
+pub async fn decisions(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<DossierId, Decision>> {
+    let of_call = Query::select()
+        .column(dossiers::Column::Id)
+        .from(dossiers::Entity)
+        .and_where(dossiers::Column::CallId.eq(call.uuid()))
+        .to_owned();
+    let rows = decisions::Entity::find().filter(decisions::Column::DossierId.in_subquery(of_call)).all(conn).await?;
+    rows.into_iter().map(|r| decision(r).map(|d| (d.dossier, d))).collect()
+}
+
+/// Keeps a decision in place of the one at the revision before, with its history.
+///
+/// # Errors
+/// [`DatabaseError::Conflict`] when it changed in the meantime.
+pub async fn save_decision(tx: &Tx, _permit: &Permit<acts::Decide>, d: &Decision, history: HistoryId) -> Result<()> {
+    let row = decisions::Model {
+        dossier_id: d.dossier.uuid(),
+        kind: d.kind.as_str().to_owned(),
+        amount_cents: d.amount_cents,
+        reason: d.reason.clone(),
+        ranking_id: d.ranking.map(RankingId::uuid),
+        revision: d.revision,
+        decided_at: stored(d.at),
+        decided_by: d.by.uuid(),
+    };
+    let replace = OnConflict::column(decisions::Column::DossierId)
+        .update_columns([
+            decisions::Column::Kind,
+            decisions::Column::AmountCents,
+            decisions::Column::Reason,
+            decisions::Column::RankingId,
+            decisions::Column::Revision,
+            decisions::Column::DecidedAt,
+            decisions::Column::DecidedBy,
+        ])
+        .action_and_where(sea_orm::sea_query::ExprTrait::eq(
+            sea_orm::sea_query::Expr::col((decisions::Entity, decisions::Column::Revision)),
+            d.revision - 1,
+        ))
+        .to_owned();
+    let touched = decisions::Entity::insert(sea_orm::ActiveModelTrait::reset_all(row.into_active_model()))
+        .on_conflict(replace)
+        .exec_without_returning(&tx.0)
+        .await
+        .map_err(named)?;
+    if touched != 1 {
+        return Err(DatabaseError::Conflict { table: "decisions" });
+    }
+    insert(
+        tx,
+        decision_history::Model {
+            id: history.uuid(),
+            dossier_id: d.dossier.uuid(),
+            kind: d.kind.as_str().to_owned(),
+            amount_cents: d.amount_cents,
+            reason: d.reason.clone(),
+            ranking_id: d.ranking.map(RankingId::uuid),
+            revision: d.revision,
+            at: stored(d.at),
+            by_account: d.by.uuid(),
+        },
+    )
+    .await
+}
