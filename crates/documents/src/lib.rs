@@ -1,1 +1,34 @@
-//! To be written.
+//! Files for people: PDF, XLSX, CSV, from plain structs whose sentences are already written.
+//!
+//! Knows no database and no clock. To add a document: a struct of what it shows in a module of its own, a function that draws it
+//! with the `canvas` module, and a test that reads its text back.
+
+mod canvas;
+mod ranking;
+mod receipt;
+mod tables;
+
+use thiserror::Error;
+
+pub use ranking::{
+    CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, ThresholdLine, ranking_pdf,
+};
+pub use receipt::{ReceiptDocument, ReceiptPiece, receipt_pdf};
+pub use tables::{DecisionRow, decisions_csv, decisions_xlsx};
+
+/// Why a document was not made.
+#[derive(Debug, Error)]
+pub enum DocumentError {
+    /// An embedded font cannot be read.
+    #[error("font: {0}")]
+    Font(&'static str),
+    /// The PDF cannot be written.
+    #[error("PDF: {0}")]
+    Pdf(String),
+    /// The spreadsheet cannot be written.
+    #[error("XLSX: {0}")]
+    Xlsx(#[from] rust_xlsxwriter::XlsxError),
+    /// The CSV cannot be written.
+    #[error("CSV: {0}")]
+    Csv(#[from] csv::Error),
+}

@@ -139,6 +139,8 @@ pub struct Rules {
     pub reserve_per_lot: u32,
     /// Months of silence after which a request is rejected (CRPA L.231-4).
     pub implicit_rejection_months: i32,
+    /// The field that holds the applicant's name.
+    pub name_field: String,
     /// The field that holds the applicant's legal form.
     pub legal_form_field: String,
     /// Legal forms that may apply.

@@ -27,22 +27,6 @@ pub struct Grid {
     /// Marks of one criterion this far apart (in scale units) must be discussed.
     #[serde(default)]
     pub harmonise_from: Option<i64>,
-    /// How the marks of several jurors become one.
-    #[serde(default)]
-    pub aggregation: Aggregation,
-}
-
-/// How the marks of several jurors become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Aggregation {
-    /// Their mean.
-    #[default]
-    Mean,
-    /// Their median.
-    Median,
-    /// Their mean without the k lowest and the k highest.
-    TrimmedMean(u32),
 }
 
 /// What one mark may be: `min`, `min + step`, … up to `max`.

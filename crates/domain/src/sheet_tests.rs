@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::grid::{Aggregation, CommentRule, Criterion, Group, Scale};
+use crate::grid::{CommentRule, Criterion, Group, Scale};
 
 fn grid() -> Grid {
     let criterion = |code: &str| Criterion { code: code.into(), label: code.into(), weight: 1, sources: vec![] };
@@ -13,7 +13,6 @@ fn grid() -> Grid {
         min_jurors: 1,
         comments: CommentRule { marks: vec![0, 1, 5], min_chars: 30 },
         harmonise_from: None,
-        aggregation: Aggregation::Mean,
     }
 }
 

@@ -1,1 +1,121 @@
-//! To be written.
+//! Pages, e-mails and sentences: minijinja templates and Fluent messages, embedded.
+//!
+//! Knows no HTTP and no database. To add a page: write `templates/pages/AREA/NAME.html` that extends `layout.html`, give it a
+//! context type that serializes, render it with [`Views::page`]. A variable that the context lacks is an error, in production
+//! too. To add a sentence: `templates/locales/fr/*.ftl`.
+
+mod assets;
+mod format;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fluent_templates::fluent_bundle::FluentValue;
+use fluent_templates::{LanguageIdentifier, Loader as _, langid, static_loader};
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use thiserror::Error;
+
+pub use assets::{Asset, asset};
+pub use format::{date, date_time, money, size};
+
+static_loader! {
+    static LOCALES = {
+        locales: "../../templates/locales",
+        fallback_language: "fr",
+        // Marks around variables that no reader needs in one language only.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+const FRENCH: LanguageIdentifier = langid!("fr");
+
+/// Why a page was not rendered.
+#[derive(Debug, Error)]
+pub enum ViewError {
+    /// A template is wrong or its context lacks something.
+    #[error("template: {0:#}")]
+    Template(#[from] minijinja::Error),
+    /// An e-mail template has no subject line.
+    #[error("e-mail {0}: the first line is `Objet : …`")]
+    Subject(String),
+}
+
+/// The sentence under a key, or `None`.
+pub fn message(key: &str, args: &[(&'static str, String)]) -> Option<String> {
+    let args: HashMap<Cow<'static, str>, FluentValue<'_>> =
+        args.iter().map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(value.as_str()))).collect();
+    LOCALES.try_lookup_with_args(&FRENCH, key, &args)
+}
+
+/// Every template, checked.
+#[derive(Debug)]
+pub struct Views {
+    environment: Environment<'static>,
+}
+
+/// A written e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its subject.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+impl Views {
+    /// Parses every template.
+    ///
+    /// # Errors
+    /// [`ViewError::Template`] for the first one that is wrong.
+    pub fn new() -> Result<Self, ViewError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(
+            |name| {
+                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            },
+        );
+        environment.add_function("t", translate);
+        environment.add_function("asset", |name: String| assets::url(&name));
+        environment.add_filter("date", format::date_filter);
+        environment.add_filter("datetime", format::date_time_filter);
+        environment.add_filter("money", format::money);
+        environment.add_filter("size", |bytes: u64| format::size(bytes));
+        minijinja_embed::load_templates!(&mut environment);
+        let names: Vec<String> = environment.templates().map(|(name, _)| name.to_owned()).collect();
+        for name in names {
+            environment.get_template(&name)?;
+        }
+        Ok(Self { environment })
+    }
+
+    /// Renders a page.
+    pub fn page(&self, template: &str, context: &impl Serialize) -> Result<String, ViewError> {
+        Ok(self.environment.get_template(template)?.render(Value::from(Serde(context)))?)
+    }
+
+    /// Writes an e-mail: the template's first line is `Objet : …`.
+    pub fn mail(&self, name: &str, context: &impl Serialize) -> Result<Mail, ViewError> {
+        let text = self.page(&format!("emails/{name}.txt"), context)?;
+        let (first, body) = text.split_once('\n').unwrap_or((&text, ""));
+        let subject = first.strip_prefix("Objet : ").ok_or_else(|| ViewError::Subject(name.to_owned()))?;
+        Ok(Mail { subject: subject.trim().to_owned(), body: body.trim_start().to_owned() })
+    }
+}
+
+fn translate(key: &str, kwargs: Kwargs) -> Result<String, minijinja::Error> {
+    let mut args: HashMap<Cow<'static, str>, FluentValue<'_>> = HashMap::new();
+    for name in kwargs.args() {
+        let value: Value = kwargs.get(name)?;
+        let value = match i64::try_from(value.clone()) {
+            Ok(number) => FluentValue::from(number),
+            Err(_) => FluentValue::from(value.to_string()),
+        };
+        args.insert(Cow::Owned(name.to_owned()), value);
+    }
+    LOCALES
+        .try_lookup_with_args(&FRENCH, key, &args)
+        .ok_or_else(|| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("no message `{key}`")))
+}

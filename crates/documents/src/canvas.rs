@@ -1,0 +1,354 @@
+//! Pages, text and tables on them. Lengths are points, from the top left corner.
+
+use printpdf::{
+    Color, FontId, Mm, Op, PaintMode, ParsedFont, PdfDocument, PdfFontHandle, PdfPage, PdfSaveOptions, Point, Pt, Rect,
+    Rgb, TextItem,
+};
+
+use crate::DocumentError;
+
+/// A face of the embedded family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    Regular,
+    Bold,
+    Mono,
+}
+
+/// A colour, 0 to 1.
+pub(crate) type Ink = (f32, f32, f32);
+
+pub(crate) const BLACK: Ink = (0.09, 0.09, 0.11);
+pub(crate) const GREY: Ink = (0.33, 0.33, 0.37);
+pub(crate) const BLUE: Ink = (0.0, 0.2, 0.45);
+const BAND: Ink = (0.93, 0.945, 0.965);
+const RULE: Ink = (0.72, 0.74, 0.78);
+
+const MM: f32 = 72.0 / 25.4;
+
+struct FaceData {
+    font: ParsedFont,
+    id: FontId,
+    units: f32,
+}
+
+/// How a column's cells stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+    Center,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) heading: String,
+    pub(crate) width: f32,
+    pub(crate) align: Align,
+}
+
+impl Column {
+    pub(crate) fn new(heading: impl Into<String>, width: f32, align: Align) -> Self {
+        Self { heading: heading.into(), width, align }
+    }
+}
+
+/// A row of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) cells: Vec<String>,
+    pub(crate) bold: bool,
+}
+
+/// A document being drawn.
+pub(crate) struct Canvas {
+    pdf: PdfDocument,
+    faces: [FaceData; 3],
+    pages: Vec<Vec<Op>>,
+    width: f32,
+    height: f32,
+    pub(crate) margin: f32,
+    pub(crate) y: f32,
+    top: f32,
+    bottom: f32,
+}
+
+impl Canvas {
+    /// A document of A4 pages, upright or not, with room for a header and a footer.
+    pub(crate) fn new(title: &str, author: &str, landscape: bool) -> Result<Self, DocumentError> {
+        let mut pdf = PdfDocument::new(title);
+        title.clone_into(&mut pdf.metadata.info.document_title);
+        author.clone_into(&mut pdf.metadata.info.author);
+        pdf.metadata.info.creator = "ami".into();
+        pdf.metadata.info.producer = "ami".into();
+        let mut face = |bytes: &[u8], name| -> Result<FaceData, DocumentError> {
+            let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new()).ok_or(DocumentError::Font(name))?;
+            let id = pdf.add_font(&font);
+            let units = f32::from(font.pdf_font_metrics.units_per_em).max(1.0);
+            Ok(FaceData { font, id, units })
+        };
+        let faces = [
+            face(dejavu::sans::regular(), "sans")?,
+            face(dejavu::sans::bold(), "bold")?,
+            face(dejavu::sans_mono::regular(), "mono")?,
+        ];
+        let (short, long) = (210.0 * MM, 297.0 * MM);
+        let (width, height) = if landscape { (long, short) } else { (short, long) };
+        let mut canvas = Self {
+            pdf,
+            faces,
+            pages: Vec::new(),
+            width,
+            height,
+            margin: 12.0 * MM,
+            y: 0.0,
+            top: 20.0 * MM,
+            bottom: height - 15.0 * MM,
+        };
+        canvas.new_page();
+        Ok(canvas)
+    }
+
+    /// Room between the margins.
+    pub(crate) fn inner_width(&self) -> f32 {
+        self.width - 2.0 * self.margin
+    }
+
+    pub(crate) fn new_page(&mut self) {
+        self.pages.push(Vec::new());
+        self.y = self.top;
+    }
+
+    /// Turns the page unless so much room is left.
+    pub(crate) fn ensure(&mut self, room: f32) {
+        if self.y + room > self.bottom {
+            self.new_page();
+        }
+    }
+
+    pub(crate) fn skip(&mut self, room: f32) {
+        self.y += room;
+    }
+
+    pub(crate) fn bookmark(&mut self, name: &str) {
+        self.pdf.add_bookmark(name, self.pages.len());
+    }
+
+    fn face(&self, face: Face) -> &FaceData {
+        match face {
+            Face::Regular => &self.faces[0],
+            Face::Bold => &self.faces[1],
+            Face::Mono => &self.faces[2],
+        }
+    }
+
+    /// Width of a line of text.
+    pub(crate) fn measure(&self, text: &str, face: Face, size: f32) -> f32 {
+        let face = self.face(face);
+        let units: f32 = text
+            .chars()
+            .map(|c| {
+                let glyph = face.font.lookup_glyph_index(u32::from(c)).unwrap_or(0);
+                f32::from(face.font.get_horizontal_advance(glyph))
+            })
+            .sum();
+        units / face.units * size
+    }
+
+    /// Breaks a text at spaces, and inside words only where a word alone is too wide.
+    pub(crate) fn wrap(&self, text: &str, face: Face, size: f32, width: f32) -> Vec<String> {
+        let mut lines = Vec::new();
+        for paragraph in text.split('\n') {
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                let candidate = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+                if self.measure(&candidate, face, size) <= width {
+                    line = candidate;
+                    continue;
+                }
+                if !line.is_empty() {
+                    lines.push(std::mem::take(&mut line));
+                }
+                for c in word.chars() {
+                    line.push(c);
+                    if line.chars().count() > 1 && self.measure(&line, face, size) > width {
+                        line.pop();
+                        lines.push(std::mem::take(&mut line));
+                        line.push(c);
+                    }
+                }
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn push(&mut self, page: usize, op: Op) {
+        if let Some(ops) = self.pages.get_mut(page) {
+            ops.push(op);
+        }
+    }
+
+    fn color((r, g, b): Ink) -> Color {
+        Color::Rgb(Rgb { r, g, b, icc_profile: None })
+    }
+
+    /// One line of text whose baseline is at `y`, on a page.
+    #[expect(clippy::too_many_arguments, reason = "a place, a text and its look")]
+    fn text_at(&mut self, page: usize, x: f32, y: f32, text: &str, face: Face, size: f32, ink: Ink) {
+        if text.is_empty() {
+            return;
+        }
+        let font = PdfFontHandle::External(self.face(face).id.clone());
+        let pos = Point { x: Pt(x), y: Pt(self.height - y) };
+        for op in [
+            Op::StartTextSection,
+            Op::SetFont { font, size: Pt(size) },
+            Op::SetFillColor { col: Self::color(ink) },
+            Op::SetTextCursor { pos },
+            Op::ShowText { items: vec![TextItem::Text(text.to_owned())] },
+            Op::EndTextSection,
+        ] {
+            self.push(page, op);
+        }
+    }
+
+    fn current(&self) -> usize {
+        self.pages.len().saturating_sub(1)
+    }
+
+    fn fill(&mut self, x: f32, y: f32, width: f32, height: f32, ink: Ink) {
+        let page = self.current();
+        let mut rectangle = Rect::from_xywh(Pt(x), Pt(self.height - y - height), Pt(width), Pt(height));
+        rectangle.mode = Some(PaintMode::Fill);
+        self.push(page, Op::SetFillColor { col: Self::color(ink) });
+        self.push(page, Op::DrawRectangle { rectangle });
+    }
+
+    fn rule(&mut self, y: f32) {
+        let (margin, width) = (self.margin, self.inner_width());
+        self.fill(margin, y, width, 0.6, RULE);
+    }
+
+    /// A paragraph at the cursor, over pages if need be.
+    pub(crate) fn paragraph(&mut self, text: &str, face: Face, size: f32, ink: Ink) {
+        let lines = self.wrap(text, face, size, self.inner_width());
+        let leading = size * 1.4;
+        for line in lines {
+            self.ensure(leading);
+            self.y += leading;
+            let (page, x, y) = (self.current(), self.margin, self.y - leading * 0.28);
+            self.text_at(page, x, y, &line, face, size, ink);
+        }
+    }
+
+    /// Label and value side by side, the value wrapped.
+    pub(crate) fn fact(&mut self, label: &str, value: &str, label_width: f32, size: f32) {
+        let leading = size * 1.5;
+        let lines = self.wrap(value, Face::Regular, size, self.inner_width() - label_width);
+        #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
+        self.ensure(leading * lines.len() as f32);
+        for (i, line) in lines.iter().enumerate() {
+            self.y += leading;
+            let (page, x, y) = (self.current(), self.margin, self.y - leading * 0.3);
+            if i == 0 {
+                self.text_at(page, x, y, label, Face::Bold, size, GREY);
+            }
+            self.text_at(page, x + label_width, y, line, Face::Regular, size, BLACK);
+        }
+    }
+
+    /// A table over pages, its headings on each of them. Long cells wrap; a row stays whole.
+    pub(crate) fn table(&mut self, columns: &[Column], rows: &[Row], size: f32, face: Face) {
+        self.table_headings(columns, size);
+        for (index, row) in rows.iter().enumerate() {
+            let face = if row.bold { Face::Bold } else { face };
+            let cells: Vec<Vec<String>> =
+                columns.iter().zip(&row.cells).map(|(c, text)| self.wrap(text, face, size, c.width - 6.0)).collect();
+            let height = self.row_height(&cells, size);
+            if self.y + height > self.bottom {
+                self.new_page();
+                self.table_headings(columns, size);
+            }
+            if index % 2 == 1 {
+                let (x, y, width) = (self.margin, self.y, columns.iter().map(|c| c.width).sum());
+                self.fill(x, y, width, height, (0.972, 0.976, 0.984));
+            }
+            self.table_row(columns, &cells, size, face, BLACK);
+            self.y += height;
+            self.rule(self.y);
+        }
+    }
+
+    fn row_height(&self, cells: &[Vec<String>], size: f32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
+        let lines = cells.iter().map(Vec::len).max().unwrap_or(1) as f32;
+        lines * size * 1.3 + 5.0
+    }
+
+    fn table_headings(&mut self, columns: &[Column], size: f32) {
+        let cells: Vec<Vec<String>> =
+            columns.iter().map(|c| self.wrap(&c.heading, Face::Bold, size, c.width - 6.0)).collect();
+        let height = self.row_height(&cells, size);
+        self.ensure(height * 2.0);
+        let (x, y, width) = (self.margin, self.y, columns.iter().map(|c| c.width).sum());
+        self.fill(x, y, width, height, BAND);
+        self.table_row(columns, &cells, size, Face::Bold, BLUE);
+        self.y += height;
+        self.rule(self.y);
+    }
+
+    fn table_row(&mut self, columns: &[Column], cells: &[Vec<String>], size: f32, face: Face, ink: Ink) {
+        let page = self.current();
+        let mut x = self.margin;
+        for (column, lines) in columns.iter().zip(cells) {
+            for (i, line) in lines.iter().enumerate() {
+                let taken = self.measure(line, face, size);
+                let offset = match column.align {
+                    Align::Left => 3.0,
+                    Align::Right => column.width - 3.0 - taken,
+                    Align::Center => (column.width - taken) / 2.0,
+                };
+                #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
+                let y = self.y + 2.5 + size * (1.0 + 1.3 * i as f32);
+                self.text_at(page, x + offset, y, line, face, size, ink);
+            }
+            x += column.width;
+        }
+    }
+
+    /// Writes the header and footer of every page and gives the file.
+    pub(crate) fn finish(
+        mut self,
+        header: (&str, &str),
+        footer: &str,
+        subject: &str,
+    ) -> Result<Vec<u8>, DocumentError> {
+        let count = self.pages.len();
+        for page in 0..count {
+            let number = format!("page {}/{count}", page + 1);
+            let (left, right) = (self.margin, self.width - self.margin);
+            let (top, bottom) = (9.0 * MM, self.height - 7.0 * MM);
+            self.text_at(page, left, top, header.0, Face::Bold, 8.0, GREY);
+            self.text_at(page, left, top + 11.0, header.1, Face::Regular, 7.0, GREY);
+            self.text_at(page, left, bottom, footer, Face::Mono, 6.0, GREY);
+            let taken = self.measure(&number, Face::Regular, 8.0);
+            self.text_at(page, right - taken, bottom, &number, Face::Regular, 8.0, GREY);
+        }
+        let (width, height) = (Mm(self.width / MM), Mm(self.height / MM));
+        let pages = self.pages.into_iter().map(|ops| PdfPage::new(width, height, ops)).collect();
+        self.pdf.with_pages(pages);
+        subject.clone_into(&mut self.pdf.metadata.info.subject);
+        let mut document = self.pdf.to_lopdf_document(&PdfSaveOptions::default(), &mut Vec::new());
+        let wrong = |e: lopdf::Error| DocumentError::Pdf(e.to_string());
+        let catalog = document.catalog_mut().map_err(wrong)?;
+        catalog.set("Lang", lopdf::Object::string_literal("fr-FR"));
+        let mut preferences = lopdf::Dictionary::new();
+        preferences.set("DisplayDocTitle", true);
+        catalog.set("ViewerPreferences", lopdf::Object::Dictionary(preferences));
+        let mut bytes = Vec::new();
+        document.save_to(&mut bytes).map_err(|e| DocumentError::Pdf(e.to_string()))?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,141 @@
+//! Decisions as tables for spreadsheets.
+
+use rust_xlsxwriter::{Format, FormatAlign, Workbook};
+
+use crate::DocumentError;
+
+/// One dossier with what was decided.
+#[derive(Debug, Clone)]
+pub struct DecisionRow {
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// In the newest ranking.
+    pub rank: Option<usize>,
+    /// Whether it shares its rank.
+    pub ex_aequo: bool,
+    /// The dossier's number.
+    pub number: String,
+    /// Who applied.
+    pub organisation: String,
+    /// Fourteen digits.
+    pub siret: String,
+    /// In words.
+    pub status: String,
+    /// Two decimals after a comma.
+    pub total: Option<String>,
+    /// In words; may be empty.
+    pub decision: String,
+    /// Yearly support, in cents.
+    pub amount_cents: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// When, in words; may be empty.
+    pub decided_at: String,
+    /// By whom.
+    pub decided_by: String,
+}
+
+const HEADINGS: [&str; 13] = [
+    "Lot",
+    "Territoire",
+    "Rang",
+    "Dossier",
+    "Structure",
+    "SIRET",
+    "Situation",
+    "Total",
+    "Décision",
+    "Montant annuel (€)",
+    "Motif",
+    "Décidé le",
+    "Décidé par",
+];
+
+/// A cell that no spreadsheet reads as a formula.
+fn safe(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn euros(cents: i64) -> String {
+    format!("{},{:02}", cents / 100, cents.unsigned_abs() % 100)
+}
+
+/// CSV that a French spreadsheet opens right: UTF-8 with a byte order mark, semicolons, decimal commas.
+///
+/// # Errors
+/// [`DocumentError::Csv`], which writing to memory does not give.
+pub fn decisions_csv(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(b';')
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(b"\xef\xbb\xbf".to_vec());
+    writer.write_record(HEADINGS)?;
+    for row in rows {
+        writer.write_record([
+            safe(&row.lot),
+            safe(&row.lot_label),
+            row.rank.map_or_else(String::new, |r| if row.ex_aequo { format!("{r} ex æquo") } else { r.to_string() }),
+            safe(&row.number),
+            safe(&row.organisation),
+            row.siret.clone(),
+            safe(&row.status),
+            row.total.clone().unwrap_or_default(),
+            safe(&row.decision),
+            row.amount_cents.map_or_else(String::new, euros),
+            safe(&row.reason),
+            safe(&row.decided_at),
+            safe(&row.decided_by),
+        ])?;
+    }
+    writer.into_inner().map_err(|e| DocumentError::Csv(e.into_error().into()))
+}
+
+/// The same as XLSX: numbers are numbers, identifiers are text, the headings stay in view.
+///
+/// # Errors
+/// [`DocumentError::Xlsx`].
+pub fn decisions_xlsx(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet().set_name("Décisions")?;
+    let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
+    let two = Format::new().set_num_format("0.00");
+    let money = Format::new().set_num_format("# ##0.00 €");
+    let wrap = Format::new().set_text_wrap().set_align(FormatAlign::Top);
+    for (column, heading) in (0u16..).zip(HEADINGS) {
+        sheet.write_with_format(0, column, heading, &bold)?;
+    }
+    for (line, row) in (1u32..).zip(rows) {
+        sheet.write(line, 0, &row.lot)?;
+        sheet.write(line, 1, &row.lot_label)?;
+        if let Some(rank) = row.rank.and_then(|r| u32::try_from(r).ok()) {
+            sheet.write(line, 2, rank)?;
+        }
+        sheet.write(line, 3, &row.number)?;
+        sheet.write(line, 4, &row.organisation)?;
+        sheet.write_string(line, 5, &row.siret)?;
+        sheet.write(line, 6, &row.status)?;
+        if let Some(total) = row.total.as_ref().and_then(|t| t.replace(',', ".").parse::<f64>().ok()) {
+            sheet.write_with_format(line, 7, total, &two)?;
+        }
+        sheet.write(line, 8, &row.decision)?;
+        if let Some(cents) = row.amount_cents {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a spreadsheet's numbers are doubles; cents stay exact below 2^53"
+            )]
+            sheet.write_with_format(line, 9, cents as f64 / 100.0, &money)?;
+        }
+        sheet.write_with_format(line, 10, &row.reason, &wrap)?;
+        sheet.write(line, 11, &row.decided_at)?;
+        sheet.write(line, 12, &row.decided_by)?;
+    }
+    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 40, 44, 22]) {
+        sheet.set_column_width(column, width)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    let last = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    sheet.autofilter(0, 0, last, 12)?;
+    Ok(book.save_to_buffer()?)
+}

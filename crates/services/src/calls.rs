@@ -1,0 +1,135 @@
+//! Calls: what everyone may read of them, and what their officers do.
+
+use ami_database::calls::{self as rows, Call};
+use ami_domain::call::{AdvanceError, CallDefinition, CallState, Phase};
+use ami_domain::ids::AccountId;
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
+
+/// A call in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CallSummary {
+    /// Its code.
+    pub code: String,
+    /// Its title.
+    pub title: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// Deposits begin.
+    #[schema(value_type = String, format = DateTime)]
+    pub opens: Timestamp,
+    /// Last instant at which a deposit is on time.
+    #[schema(value_type = String, format = DateTime)]
+    pub closes: Timestamp,
+    /// Who calls.
+    pub authority: String,
+}
+
+/// A call whole: what its officers wrote, and where it stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CallView {
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// The version that counts.
+    pub version: i64,
+    /// The server's time.
+    #[schema(value_type = String, format = DateTime)]
+    pub now: Timestamp,
+    /// Its rules, calendar, lots, form, pieces, grid and texts.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub definition: CallDefinition,
+}
+
+fn summary(app: &App, call: Call) -> CallSummary {
+    CallSummary {
+        phase: call.phase(app.clock.now()),
+        code: call.definition.code,
+        title: call.definition.title,
+        opens: call.definition.calendar.opens,
+        closes: call.definition.calendar.closes,
+        authority: call.definition.authority.name,
+    }
+}
+
+/// The calls that the reader may see, newest first.
+pub async fn list_calls(app: &App, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
+    let now = app.clock.now();
+    let calls = rows::all(app.database.read()).await?;
+    Ok(calls
+        .into_iter()
+        .filter(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(now))).is_ok())
+        .map(|c| summary(app, c))
+        .collect())
+}
+
+/// One call.
+pub async fn show_call(app: &App, who: Option<&Actor>, code: &str) -> Result<CallView> {
+    let call = load_call(app.database.read(), code).await?;
+    let now = app.clock.now();
+    decide(Action::ReadCall, who, &Subject::call(call.facts(now)))?;
+    Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
+}
+
+/// Writes a new call in draft, with its first officer.
+pub async fn create_call(
+    app: &App,
+    who: Option<&Actor>,
+    definition: &CallDefinition,
+    officer: AccountId,
+) -> Result<CallView> {
+    let permit = permit::<acts::CreateCall>(who, &Subject::default())?;
+    let problems: Vec<Problem> = definition
+        .problems()
+        .into_iter()
+        .map(|p| Problem {
+            pointer: format!("/{}", p.at.replace('.', "/")),
+            code: "definition".into(),
+            args: vec![("problem", p.problem)],
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Error::invalid(problems));
+    }
+    let tx = app.database.write().await?;
+    let id = app.id();
+    rows::insert_call(&tx, &permit, id, definition, officer, app.clock.now()).await?;
+    let subject = ("call", definition.code.clone());
+    record(app, &tx, Some(id), Some(permit.by()), Action::CreateCall, subject, serde_json::json!({})).await?;
+    tx.commit().await?;
+    Ok(CallView { phase: Phase::Draft, version: 0, now: app.clock.now(), definition: definition.clone() })
+}
+
+/// Moves a call to its next state; publication freezes what is written in it.
+pub async fn advance_call(app: &App, who: Option<&Actor>, code: &str, to: CallState) -> Result<CallSummary> {
+    let call = load_call(app.database.read(), code).await?;
+    let now = app.clock.now();
+    let permit = permit::<acts::AdvanceCall>(who, &Subject::call(call.facts(now)))?;
+    call.state.advance(to, &call.definition.calendar, now).map_err(|error| match error {
+        AdvanceError::Impossible { from, to } => {
+            Error::new(Kind::Conflict, "call-step").with("from", from.as_str()).with("to", to.as_str())
+        }
+        AdvanceError::StillOpen { closes } => {
+            Error::new(Kind::Conflict, "call-open").with("closes", ami_views::date_time(closes))
+        }
+    })?;
+    let tx = app.database.write().await?;
+    rows::set_state(&tx, &permit, &call, to, now).await?;
+    let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::AdvanceCall, ("call", code.to_owned()), details).await?;
+    tx.commit().await?;
+    Ok(summary(app, Call { state: to, ..call }))
+}
+
+/// The states that an officer may move a call to.
+pub async fn next_states(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<CallState>> {
+    let call = load_call(app.database.read(), code).await?;
+    decide(Action::AdvanceCall, who, &Subject::call(call.facts(app.clock.now())))?;
+    Ok(call.state.next().to_vec())
+}

@@ -1,0 +1,265 @@
+//! What the authority decides, and its exports.
+
+use ami_database::calls::Call;
+use ami_database::rankings as rows;
+use ami_database::{accounts, dossiers, organisations};
+use ami_documents::DecisionRow;
+use ami_domain::answer::Answer;
+use ami_domain::decision::{Decision, DecisionError, DecisionKind, Proposal};
+use ami_domain::dossier::{Dossier, DossierStateName};
+use ami_domain::form::FieldKind;
+use ami_domain::ids::DossierId;
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::dossiers::load_contents;
+use crate::{Actor, App, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings, record};
+
+/// A decision on a dossier.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DecisionView {
+    /// The dossier.
+    pub dossier: Uuid,
+    /// What.
+    #[schema(value_type = String)]
+    pub decision: DecisionKind,
+    /// Yearly support, in cents.
+    pub amount_cents: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// For `If-Match`.
+    pub revision: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub decided_at: Timestamp,
+}
+
+fn view(d: &Decision) -> DecisionView {
+    DecisionView {
+        dossier: d.dossier.uuid(),
+        decision: d.kind,
+        amount_cents: d.amount_cents,
+        reason: d.reason.clone(),
+        revision: d.revision,
+        decided_at: d.at,
+    }
+}
+
+/// Records a decision. Without an amount, a retained dossier gets what it asked for. `if_match` is the revision of the decision
+/// that the writer has seen, 0 for none.
+pub async fn record_decision(
+    app: &App,
+    who: Option<&Actor>,
+    id: DossierId,
+    if_match: Option<i64>,
+    mut proposal: Proposal,
+) -> Result<DecisionView> {
+    let tx = app.database.write().await?;
+    let (call, dossier) = lock_dossier(&tx, id).await?;
+    let permit = permit::<acts::Decide>(who, &about(app, &call, &dossier))?;
+    let before = rows::find_decision(tx.read(), id).await?;
+    let revision = before.as_ref().map_or(0, |d| d.revision);
+    if if_match.is_some_and(|seen| seen != revision) {
+        let current = before.as_ref().map(|d| serde_json::to_value(view(d))).transpose().map_err(Error::internal)?;
+        return Err(Error { current, ..Error::new(Kind::Stale, "stale") });
+    }
+    let ranking = rows::latest(tx.read(), call.id).await?;
+    let ranked = ranking
+        .as_ref()
+        .map(rankings::read_view)
+        .transpose()?
+        .is_some_and(|r| r.lots.iter().any(|l| l.dossiers.iter().any(|d| d.id == id.uuid())));
+    let ceiling = call.definition.lot(&dossier.lot).map_or(0, |l| l.ceiling_cents);
+    let state = dossier.state_name();
+    if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
+        let loaded = load_contents(app, tx.read(), call.clone(), dossier).await?;
+        proposal.amount_cents = loaded
+            .call
+            .definition
+            .form
+            .fields()
+            .filter(|f| matches!(f.kind, FieldKind::Amount { within_lot_ceiling: true }))
+            .find_map(|f| match loaded.answers.get(&f.code) {
+                Some(Answer::Amount(cents)) => Some(*cents),
+                _ => None,
+            });
+    }
+    let proposal = proposal.check(state, ceiling, ranked).map_err(|error| match error {
+        DecisionError::AmountMissing => Error::field("/amount", "amount-missing"),
+        DecisionError::AmountUnexpected => Error::field("/amount", "amount-unexpected"),
+        DecisionError::AboveCeiling { ceiling_cents } => Error::invalid(vec![crate::Problem {
+            pointer: "/amount".into(),
+            code: "amount-ceiling".into(),
+            args: vec![("max", ami_views::money(ceiling_cents))],
+        }]),
+        DecisionError::NoReason => Error::field("/reason", "reason-needed"),
+        DecisionError::State(_) => Error::new(Kind::Conflict, "decision-state"),
+        DecisionError::NoRanking => rankings::no_ranking(),
+    })?;
+    let decision = Decision {
+        dossier: id,
+        kind: proposal.kind,
+        amount_cents: proposal.amount_cents,
+        reason: proposal.reason,
+        ranking: ranking.map(|r| r.id),
+        revision: revision + 1,
+        at: app.clock.now(),
+        by: permit.by(),
+    };
+    rows::save_decision(&tx, &permit, &decision, app.id()).await?;
+    let details = json!({ "decision": decision.kind, "amount_cents": decision.amount_cents });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::Decide, ("dossier", id.to_string()), details).await?;
+    tx.commit().await?;
+    Ok(view(&decision))
+}
+
+/// The decision on a dossier, for an officer.
+pub async fn show_decision(app: &App, who: Option<&Actor>, id: DossierId) -> Result<Option<DecisionView>> {
+    let conn = app.database.read();
+    let (call, dossier) = load_dossier(conn, id).await?;
+    decide(Action::ReviewDossier, who, &about(app, &call, &dossier))?;
+    Ok(rows::find_decision(conn, id).await?.as_ref().map(view))
+}
+
+/// A line of the list of decisions.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DecisionLine {
+    /// The dossier.
+    pub dossier: Uuid,
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// In the newest ranking.
+    pub rank: Option<usize>,
+    /// Whether it shares its rank.
+    pub ex_aequo: bool,
+    /// The dossier's number.
+    pub number: String,
+    /// Who applied.
+    pub organisation: String,
+    /// Fourteen digits.
+    pub siret: String,
+    /// `ranked`, `eliminated`, `insufficient`, `inadmissible`, `withdrawn`, `unranked`.
+    pub status: String,
+    /// Two decimals.
+    pub total_shown: Option<String>,
+    /// What was decided.
+    #[schema(value_type = Option<String>)]
+    pub decision: Option<DecisionKind>,
+    /// Yearly support, in cents.
+    pub amount_cents: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub decided_at: Option<Timestamp>,
+    /// By whom.
+    pub decided_by: Option<String>,
+}
+
+/// Every filed dossier of a call with what was decided, by lot and rank.
+pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let facts = call.facts(app.clock.now());
+    decide(Action::ReadDecisions, who, &Subject::call(facts))?;
+    if facts.phase.sealed() {
+        return Err(
+            Error::new(Kind::Conflict, "sealed").with("closes", ami_views::date_time(call.definition.calendar.closes))
+        );
+    }
+    let ranking = rankings::latest(app, &call).await?;
+    let decisions = rows::decisions(conn, call.id).await?;
+    let applicants = organisations::of_call(conn, call.id).await?;
+    let filed = dossiers::filed_of_call(conn, call.id).await?;
+    let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
+    let ranked: std::collections::BTreeMap<Uuid, &rankings::RankedDossier> =
+        ranking.iter().flat_map(|r| &r.lots).flat_map(|l| &l.dossiers).map(|d| (d.id, d)).collect();
+    let mut lines: Vec<DecisionLine> = filed
+        .iter()
+        .map(|d| {
+            let place = ranked.get(&d.id.uuid()).copied();
+            let decision = decisions.get(&d.id);
+            line(&call, d, applicants.get(&d.organisation), place, decision, decision.and_then(|x| people.get(&x.by)))
+        })
+        .collect();
+    lines.sort_by(|a, b| {
+        (&a.lot, a.rank.unwrap_or(usize::MAX), &a.number).cmp(&(&b.lot, b.rank.unwrap_or(usize::MAX), &b.number))
+    });
+    Ok(lines)
+}
+
+fn line(
+    call: &Call,
+    d: &Dossier,
+    applicant: Option<&organisations::Organisation>,
+    place: Option<&rankings::RankedDossier>,
+    decision: Option<&Decision>,
+    by: Option<&(String, String)>,
+) -> DecisionLine {
+    DecisionLine {
+        dossier: d.id.uuid(),
+        lot: d.lot.clone(),
+        lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
+        rank: place.and_then(|p| p.rank),
+        ex_aequo: place.is_some_and(|p| p.ex_aequo),
+        number: call.definition.dossier_number(d.number),
+        organisation: applicant.map_or_else(String::new, |o| o.name.clone()),
+        siret: applicant.map_or_else(String::new, |o| o.siret.to_string()),
+        status: match (d.state_name(), place) {
+            (DossierStateName::Inadmissible, _) => "inadmissible".into(),
+            (DossierStateName::Withdrawn, _) => "withdrawn".into(),
+            (_, Some(p)) => p.status.clone(),
+            (_, None) => "unranked".into(),
+        },
+        total_shown: place.and_then(|p| p.total_shown.clone()),
+        decision: decision.map(|x| x.kind),
+        amount_cents: decision.and_then(|x| x.amount_cents),
+        reason: decision.map_or_else(String::new, |x| x.reason.clone()),
+        decided_at: decision.map(|x| x.at),
+        decided_by: by.map(|(name, _)| name.clone()),
+    }
+}
+
+fn word(prefix: &str, code: &str) -> String {
+    ami_views::message(&format!("{prefix}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
+}
+
+fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
+    lines
+        .iter()
+        .map(|l| DecisionRow {
+            lot: l.lot.clone(),
+            lot_label: l.lot_label.clone(),
+            rank: l.rank,
+            ex_aequo: l.ex_aequo,
+            number: l.number.clone(),
+            organisation: l.organisation.clone(),
+            siret: l.siret.clone(),
+            status: word("status", &l.status),
+            total: l.total_shown.clone(),
+            decision: l.decision.map_or_else(String::new, |d| word("decision", d.as_str())),
+            amount_cents: l.amount_cents,
+            reason: l.reason.clone(),
+            decided_at: l.decided_at.map_or_else(String::new, ami_views::date_time),
+            decided_by: l.decided_by.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// The decisions as CSV that a French spreadsheet opens right.
+pub async fn decisions_csv(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+    let lines = list_decisions(app, who, code).await?;
+    ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
+}
+
+/// The decisions as XLSX.
+pub async fn decisions_xlsx(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+    let lines = list_decisions(app, who, code).await?;
+    ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
+}

@@ -1,0 +1,530 @@
+//! Dossiers, as their applicants begin, read and fill them.
+
+use std::collections::BTreeMap;
+
+use ami_database::ConnectionTrait;
+use ami_database::calls::Call;
+use ami_database::dossiers::{self as rows, Piece, StoredAnswer};
+use ami_database::organisations::{self, Organisation};
+use ami_domain::answer::{Answer, Context, FieldError};
+use ami_domain::call::{Phase, day};
+use ami_domain::completeness::{self, Filled, Gap};
+use ami_domain::dossier::{Dossier, DossierState, DossierStateName};
+use ami_domain::form::{Answers, FieldKind};
+use ami_domain::ids::{DossierId, OrganisationId};
+use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::organisations::OrganisationView;
+use crate::pieces::PieceView;
+use crate::{Actor, App, Error, Kind, Problem, Result, about, load_call, load_dossier, lock_dossier, record};
+
+/// A dossier in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DossierSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// The number people quote.
+    pub number: String,
+    /// The call's code.
+    pub call: String,
+    /// The call's title.
+    pub call_title: String,
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// Who applies.
+    pub organisation: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: DossierStateName,
+    /// Where the call stands.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// When it was filed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deposited_at: Option<Timestamp>,
+    /// Closing.
+    #[schema(value_type = String, format = DateTime)]
+    pub closes: Timestamp,
+}
+
+/// A dossier whole, for its applicant.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DossierView {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: DossierSummary,
+    /// Who applies.
+    pub applicant: OrganisationView,
+    /// For `If-Match`: grows at every change of an answer.
+    pub revision: i64,
+    /// Valid answers by field.
+    #[schema(value_type = Object)]
+    pub answers: BTreeMap<String, Value>,
+    /// What was typed and is not valid, by field.
+    pub invalid: BTreeMap<String, InvalidInput>,
+    /// Computed fields that have a value.
+    #[schema(value_type = Object)]
+    pub computed: BTreeMap<String, Value>,
+    /// Files.
+    pub pieces: Vec<PieceView>,
+    /// What is missing before it can be deposited.
+    pub missing: Vec<GapView>,
+    /// How far each section is.
+    pub sections: Vec<SectionProgress>,
+    /// Every deposit, last first.
+    pub deposits: Vec<DepositSummary>,
+}
+
+/// What was typed and is not valid.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InvalidInput {
+    /// As it was typed.
+    #[schema(value_type = Object)]
+    pub input: Value,
+    /// Stable code of what is wrong.
+    pub code: String,
+    /// In words.
+    pub detail: String,
+    /// Row and column, where it has them.
+    pub at: Option<(usize, String)>,
+}
+
+/// Something missing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct GapView {
+    /// `answer`, `invalid` or `piece`.
+    pub kind: &'static str,
+    /// The field or slot.
+    pub code: String,
+    /// Its label.
+    pub label: String,
+    /// The section, for a field.
+    pub section: Option<String>,
+}
+
+/// How far a section is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SectionProgress {
+    /// Its code.
+    pub code: String,
+    /// Its title.
+    pub title: String,
+    /// Required fields, as the answers stand.
+    pub required: usize,
+    /// Those that are answered.
+    pub done: usize,
+    /// Fields with something wrong.
+    pub invalid: usize,
+}
+
+/// A deposit in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DepositSummary {
+    /// 1, 2, …
+    pub version: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub deposited_at: Timestamp,
+    /// When it was taken back, if it was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub taken_back_at: Option<Timestamp>,
+    /// SHA-256 of what was filed.
+    pub content_sha256: String,
+}
+
+/// Everything known of a dossier, loaded once.
+pub(crate) struct Loaded {
+    pub(crate) call: Call,
+    pub(crate) dossier: Dossier,
+    pub(crate) organisation: Organisation,
+    pub(crate) stored: BTreeMap<String, StoredAnswer>,
+    pub(crate) answers: Answers,
+    pub(crate) invalid: BTreeMap<String, FieldError>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Loaded {
+    pub(crate) fn pieces_by_slot(&self) -> BTreeMap<String, u32> {
+        let mut counts = BTreeMap::new();
+        for piece in &self.pieces {
+            *counts.entry(piece.slot.clone()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        let pieces = self.pieces_by_slot();
+        let filled = Filled { answers: &self.answers, invalid: &self.invalid, pieces: &pieces };
+        completeness::gaps(&self.call.definition, filled)
+    }
+}
+
+/// Loads what belongs to a dossier. Access is decided by the caller, before.
+pub(crate) async fn load_contents(
+    app: &App,
+    conn: &impl ConnectionTrait,
+    call: Call,
+    dossier: Dossier,
+) -> Result<Loaded> {
+    let stored = rows::answers(conn, dossier.id).await?;
+    let pieces = rows::pieces(conn, dossier.id).await?;
+    let organisation = organisations::find(conn, dossier.organisation).await?.ok_or_else(Error::not_found)?;
+    let now = app.clock.now();
+    let (answers, invalid) = read_answers(&call, &dossier, &stored, now)?;
+    Ok(Loaded { call, dossier, organisation, stored, answers, invalid, pieces })
+}
+
+fn read_answers(
+    call: &Call,
+    dossier: &Dossier,
+    stored: &BTreeMap<String, StoredAnswer>,
+    now: Timestamp,
+) -> Result<(Answers, BTreeMap<String, FieldError>)> {
+    let lot = call.definition.lot(&dossier.lot).ok_or_else(|| Error::internal("a dossier's lot left its call"))?;
+    let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
+    let mut answers = Answers::new();
+    let mut invalid = BTreeMap::new();
+    for field in call.definition.form.fields() {
+        if matches!(field.kind, FieldKind::Lot) {
+            answers.insert(field.code.clone(), Answer::Choice(dossier.lot.clone()));
+            continue;
+        }
+        let Some(answer) = stored.get(&field.code) else { continue };
+        let input = answer.draft_input.as_ref().or(answer.value.as_ref());
+        match input.map_or(Ok(None), |input| field.read(input, &context)) {
+            Ok(Some(value)) => {
+                answers.insert(field.code.clone(), value);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                invalid.insert(field.code.clone(), error);
+            }
+        }
+    }
+    Ok((answers, invalid))
+}
+
+fn summary(app: &App, call: &Call, dossier: &Dossier, organisation: &str) -> DossierSummary {
+    DossierSummary {
+        id: dossier.id.uuid(),
+        number: call.definition.dossier_number(dossier.number),
+        call: call.definition.code.clone(),
+        call_title: call.definition.title.clone(),
+        lot: dossier.lot.clone(),
+        lot_label: call.definition.lot(&dossier.lot).map_or_else(String::new, |l| l.label.clone()),
+        organisation: organisation.to_owned(),
+        state: dossier.state_name(),
+        phase: call.phase(app.clock.now()),
+        deposited_at: dossier.deposited_at(),
+        closes: call.definition.calendar.closes,
+    }
+}
+
+/// A gap as it is shown.
+pub(crate) fn gap_view(call: &Call, gap: &Gap) -> GapView {
+    let definition = &call.definition;
+    match gap {
+        Gap::Answer { field } | Gap::Invalid { field, .. } => GapView {
+            kind: if matches!(gap, Gap::Answer { .. }) { "answer" } else { "invalid" },
+            code: field.clone(),
+            label: definition.form.field(field).map_or_else(String::new, |f| f.label.clone()),
+            section: definition.form.section_of(field).map(|s| s.code.clone()),
+        },
+        Gap::Piece { slot } => GapView {
+            kind: "piece",
+            code: slot.clone(),
+            label: definition.slot(slot).map_or_else(String::new, |s| s.label.clone()),
+            section: None,
+        },
+    }
+}
+
+/// The sentence for a wrong answer.
+pub(crate) fn sentence(error: &FieldError) -> String {
+    ami_views::message(&format!("error-field-{}", error.code), &error.args)
+        .unwrap_or_else(|| format!("Valeur non valide ({}).", error.code))
+}
+
+fn view(app: &App, loaded: &Loaded, deposits: Vec<DepositSummary>) -> DossierView {
+    let call = &loaded.call;
+    let pieces = loaded.pieces_by_slot();
+    let filled = Filled { answers: &loaded.answers, invalid: &loaded.invalid, pieces: &pieces };
+    let progress = completeness::progress(&call.definition, filled);
+    DossierView {
+        summary: summary(app, call, &loaded.dossier, &loaded.organisation.name),
+        applicant: loaded.organisation.clone().into(),
+        revision: loaded.dossier.answers_revision,
+        answers: loaded.answers.iter().map(|(k, v)| (k.clone(), v.to_json())).collect(),
+        invalid: loaded
+            .invalid
+            .iter()
+            .map(|(field, error)| {
+                let input = loaded.stored.get(field).and_then(|s| s.draft_input.clone().or_else(|| s.value.clone()));
+                let input = InvalidInput {
+                    input: input.unwrap_or(Value::Null),
+                    code: format!("field-{}", error.code),
+                    detail: sentence(error),
+                    at: error.at.clone(),
+                };
+                (field.clone(), input)
+            })
+            .collect(),
+        computed: completeness::computed(&call.definition, &loaded.answers)
+            .into_iter()
+            .map(|(code, value)| (code, Answer::Decimal(value).to_json()))
+            .collect(),
+        pieces: loaded.pieces.iter().map(|p| PieceView::new(p, &call.definition)).collect(),
+        missing: completeness::gaps(&call.definition, filled).iter().map(|g| gap_view(call, g)).collect(),
+        sections: call
+            .definition
+            .form
+            .sections
+            .iter()
+            .filter_map(|s| progress.get(&s.code).map(|p| (s, p)))
+            .map(|(s, p)| SectionProgress {
+                code: s.code.clone(),
+                title: s.title.clone(),
+                required: p.required,
+                done: p.done,
+                invalid: p.invalid,
+            })
+            .collect(),
+        deposits,
+    }
+}
+
+/// Begins a dossier for a lot. What the organisation gave once is filled in.
+pub async fn create_dossier(
+    app: &App,
+    who: Option<&Actor>,
+    code: &str,
+    organisation: OrganisationId,
+    lot: &str,
+) -> Result<DossierView> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let now = app.clock.now();
+    let subject = Subject { organisation: Some(organisation), ..Subject::call(call.facts(now)) };
+    let permit = permit::<acts::CreateDossier>(who, &subject)?;
+    if call.definition.lot(lot).is_none() {
+        return Err(Error::field("/lot", "field-lot-unknown").with("lot", lot));
+    }
+    let mine = rows::of_organisations(conn, [organisation]).await?;
+    let asked = mine.iter().filter(|d| d.call == call.id && d.state_name() != DossierStateName::Withdrawn).count();
+    let most = call.definition.rules.max_lots_requested;
+    if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !mine.iter().any(|d| d.call == call.id && d.lot == lot)
+    {
+        return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
+    }
+    let org = organisations::find(conn, organisation).await?.ok_or_else(Error::not_found)?;
+    let tx = app.database.write().await?;
+    let number = ami_database::calls::next_number(&tx, call.id, "dossiers").await?;
+    let dossier = Dossier {
+        id: app.id(),
+        call: call.id,
+        organisation,
+        lot: lot.to_owned(),
+        number,
+        state: DossierState::Draft,
+        revision: 0,
+        answers_revision: 0,
+        created_at: now,
+        created_by: permit.by(),
+    };
+    rows::insert_dossier(&tx, &permit, &dossier).await?;
+    let subject = about(app, &call, &dossier);
+    let edit = ami_domain::policy::permit::<acts::EditDossier>(who, &subject)?;
+    let given = prefilled(&call, &org);
+    write_answers(app, &tx, &edit, &call, &dossier, None, &given, OnInvalid::Keep).await?;
+    let details = json!({ "lot": lot });
+    record(
+        app,
+        &tx,
+        Some(call.id),
+        Some(permit.by()),
+        Action::CreateDossier,
+        ("dossier", dossier.id.to_string()),
+        details,
+    )
+    .await?;
+    tx.commit().await?;
+    show_dossier(app, who, dossier.id).await
+}
+
+/// What an organisation gave once, as answers.
+fn prefilled(call: &Call, org: &Organisation) -> Map<String, Value> {
+    let mut given = Map::new();
+    for field in call.definition.form.fields() {
+        let value = match &field.kind {
+            FieldKind::Siret => json!(org.siret.to_string()),
+            FieldKind::Rna => json!(org.rna.as_ref().map(ToString::to_string)),
+            FieldKind::Choice { options }
+                if field.code == call.definition.rules.legal_form_field
+                    && options.iter().any(|o| o.value == org.legal_form) =>
+            {
+                json!(org.legal_form)
+            }
+            FieldKind::Text { .. } if field.code == call.definition.rules.name_field => json!(org.name),
+            _ => continue,
+        };
+        given.insert(field.code.clone(), value);
+    }
+    given
+}
+
+/// The dossiers of one's own organisations, newest first.
+pub async fn list_mine(app: &App, who: Option<&Actor>) -> Result<Vec<DossierSummary>> {
+    let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
+    let conn = app.database.read();
+    let dossiers = rows::of_organisations(conn, actor.organisations.iter().copied()).await?;
+    let calls: BTreeMap<_, _> = ami_database::calls::all(conn).await?.into_iter().map(|c| (c.id, c)).collect();
+    let names: BTreeMap<_, _> =
+        organisations::of_account(conn, actor.account).await?.into_iter().map(|o| (o.id, o.name)).collect();
+    Ok(dossiers
+        .iter()
+        .filter_map(|d| {
+            let call = calls.get(&d.call)?;
+            decide(Action::ReadOwnDossier, who, &about(app, call, d)).ok()?;
+            Some(summary(app, call, d, names.get(&d.organisation).map_or("", String::as_str)))
+        })
+        .collect())
+}
+
+/// A dossier whole, for its applicant.
+pub async fn show_dossier(app: &App, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
+    let conn = app.database.read();
+    let (call, dossier) = load_dossier(conn, id).await?;
+    decide(Action::ReadOwnDossier, who, &about(app, &call, &dossier))?;
+    let deposits = rows::deposits(conn, id).await?;
+    let loaded = load_contents(app, conn, call, dossier).await?;
+    let deposits = deposits
+        .into_iter()
+        .map(|(d, sha256)| DepositSummary {
+            version: d.version,
+            deposited_at: d.at,
+            taken_back_at: d.taken_back_at,
+            content_sha256: sha256,
+        })
+        .collect();
+    Ok(view(app, &loaded, deposits))
+}
+
+/// What to do with values that are not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// Save nothing and say what is wrong: for programs.
+    Refuse,
+    /// Save what was typed as it is, and say what is wrong: for people.
+    Keep,
+}
+
+/// What was saved.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SavedAnswers {
+    /// For the next `If-Match`.
+    pub revision: i64,
+    /// The answers as they stand now, for the fields that were sent.
+    #[schema(value_type = Object)]
+    pub answers: BTreeMap<String, Value>,
+    /// What is not valid, when it was kept as typed.
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
+}
+
+/// Saves answers. `if_match` is the revision that the writer has seen: a field that somebody changed since is not overwritten.
+///
+/// # Errors
+/// `stale` with the current values of the fields in question, `invalid` with every wrong field.
+pub async fn save_answers(
+    app: &App,
+    who: Option<&Actor>,
+    id: DossierId,
+    if_match: Option<i64>,
+    input: &Map<String, Value>,
+    on_invalid: OnInvalid,
+) -> Result<SavedAnswers> {
+    let tx = app.database.write().await?;
+    let (call, dossier) = lock_dossier(&tx, id).await?;
+    let subject = about(app, &call, &dossier);
+    decide(Action::ReadOwnDossier, who, &subject)?;
+    let permit = permit::<acts::EditDossier>(who, &subject)?;
+    let saved = write_answers(app, &tx, &permit, &call, &dossier, if_match, input, on_invalid).await?;
+    tx.commit().await?;
+    Ok(saved)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one transaction's worth of facts, for two callers in this module")]
+async fn write_answers(
+    app: &App,
+    tx: &ami_database::Tx,
+    permit: &Permit<acts::EditDossier>,
+    call: &Call,
+    dossier: &Dossier,
+    if_match: Option<i64>,
+    input: &Map<String, Value>,
+    on_invalid: OnInvalid,
+) -> Result<SavedAnswers> {
+    let now = app.clock.now();
+    let stored = rows::answers(tx.read(), dossier.id).await?;
+    let lot = call.definition.lot(&dossier.lot).ok_or_else(|| Error::internal("a dossier's lot left its call"))?;
+    let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
+    let mut problems = Vec::new();
+    let mut changed = Vec::new();
+    let mut current = Map::new();
+    for (code, typed) in input {
+        let Some(field) = call.definition.form.field(code) else {
+            problems.push(Problem { pointer: format!("/{code}"), code: "field-unknown".into(), args: vec![] });
+            continue;
+        };
+        let before = stored.get(code);
+        let (value, draft_input) = match field.read(typed, &context) {
+            Ok(_) if !field.is_typed() => continue,
+            // A commitment keeps the instant at which it was first made.
+            Ok(Some(Answer::Accepted(_))) if before.is_some_and(|b| b.value.is_some() && b.draft_input.is_none()) => {
+                continue;
+            }
+            Ok(answer) => (answer.map(|a| a.to_json()), None),
+            Err(error) => {
+                problems.push(Problem::of_field(code, &error));
+                (before.and_then(|b| b.value.clone()), Some(typed.clone()))
+            }
+        };
+        if before.map_or((None, None), |b| (b.value.as_ref(), b.draft_input.as_ref()))
+            == (value.as_ref(), draft_input.as_ref())
+        {
+            continue;
+        }
+        if let (Some(seen), Some(before)) = (if_match, before)
+            && before.revision > seen
+        {
+            let now_there = before.draft_input.clone().or_else(|| before.value.clone()).unwrap_or(Value::Null);
+            current.insert(code.clone(), now_there);
+        }
+        changed.push(StoredAnswer { field: code.clone(), value, draft_input, revision: dossier.answers_revision + 1 });
+    }
+    if !problems.is_empty() && on_invalid == OnInvalid::Refuse {
+        return Err(Error::invalid(problems));
+    }
+    if !current.is_empty() {
+        let current = json!({ "revision": dossier.answers_revision, "answers": current });
+        return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
+    }
+    rows::save_answers(tx, permit, dossier.id, &changed, || app.id(), now).await?;
+    let revision = if changed.is_empty() { dossier.answers_revision } else { dossier.answers_revision + 1 };
+    let mut answers = BTreeMap::new();
+    for code in input.keys() {
+        let value = match changed.iter().find(|c| c.field == *code) {
+            Some(c) => c.value.clone(),
+            None => stored.get(code).and_then(|s| s.value.clone()),
+        };
+        answers.insert(code.clone(), value.unwrap_or(Value::Null));
+    }
+    Ok(SavedAnswers { revision, answers, problems })
+}

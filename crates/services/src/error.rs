@@ -1,0 +1,170 @@
+//! What went wrong, as a use case says it: a kind that decides the status, a stable code, and what the sentence needs.
+
+use std::fmt;
+
+use ami_database::{Constraint, DatabaseError};
+use ami_domain::answer::FieldError;
+use ami_domain::policy::Denial;
+use ami_storage::StorageError;
+
+/// The kind decides how it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody is signed in.
+    SignInFirst,
+    /// Known, and not for them.
+    Forbidden,
+    /// Nothing there, or nothing they may know of.
+    NotFound,
+    /// Not in this state or at this time.
+    Conflict,
+    /// Changed in the meantime.
+    Stale,
+    /// Too many bytes.
+    TooLarge,
+    /// A file of a kind that is not accepted.
+    UnsupportedType,
+    /// A value is wrong.
+    Invalid,
+    /// A condition header is missing.
+    PreconditionRequired,
+    /// The machine's fault.
+    Internal,
+    /// A part does not answer.
+    Unavailable,
+}
+
+/// One wrong value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// JSON pointer into the request, such as `/4.04`.
+    pub pointer: String,
+    /// Stable code; the sentence is in the locale.
+    pub code: String,
+    /// What the sentence needs.
+    pub args: Vec<(&'static str, String)>,
+}
+
+/// Why a use case did not do what was asked.
+#[derive(Debug)]
+pub struct Error {
+    /// The kind.
+    pub kind: Kind,
+    /// Stable code; the sentence is in the locale under `error-{code}`.
+    pub code: &'static str,
+    /// What the sentence needs.
+    pub args: Vec<(&'static str, String)>,
+    /// Wrong values.
+    pub problems: Vec<Problem>,
+    /// The value as it stands, when it changed in the meantime.
+    pub current: Option<serde_json::Value>,
+    /// What happened underneath: for the log, never for people.
+    pub cause: Option<String>,
+}
+
+/// A use case's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.code)?;
+        for problem in &self.problems {
+            write!(f, " [{} {}]", problem.pointer, problem.code)?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// An error of a kind.
+    pub const fn new(kind: Kind, code: &'static str) -> Self {
+        Self { kind, code, args: Vec::new(), problems: Vec::new(), current: None, cause: None }
+    }
+
+    /// Nothing there.
+    pub const fn not_found() -> Self {
+        Self::new(Kind::NotFound, "not-found")
+    }
+
+    /// Wrong values.
+    pub fn invalid(problems: Vec<Problem>) -> Self {
+        Self { problems, ..Self::new(Kind::Invalid, "invalid") }
+    }
+
+    /// One wrong value.
+    pub fn field(pointer: &str, code: &str) -> Self {
+        Self::invalid(vec![Problem { pointer: pointer.into(), code: code.into(), args: vec![] }])
+    }
+
+    /// The same, with something the sentence needs.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.args.push((name, value.to_string()));
+        self
+    }
+
+    /// A fault of the machine, with what happened.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::new(Kind::Internal, "internal") }
+    }
+
+    /// A part that does not answer, with what happened.
+    pub fn unavailable(cause: impl fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::new(Kind::Unavailable, "unavailable") }
+    }
+}
+
+impl Problem {
+    /// A wrong answer to a form field.
+    pub fn of_field(field: &str, error: &FieldError) -> Self {
+        let mut pointer = format!("/{field}");
+        if let Some((row, column)) = &error.at {
+            if *row > 0 {
+                pointer.push_str(&format!("/{}", row - 1));
+            }
+            pointer.push_str(&format!("/{column}"));
+        }
+        Self { pointer, code: format!("field-{}", error.code), args: error.args.clone() }
+    }
+}
+
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        let kind = match denial {
+            Denial::SignInFirst => Kind::SignInFirst,
+            Denial::Hidden => Kind::NotFound,
+            Denial::NotYours | Denial::DeclareFirst => Kind::Forbidden,
+            Denial::NotNow => Kind::Conflict,
+        };
+        Self::new(kind, denial.code())
+    }
+}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Constraint(Constraint::DossierLot) => Self::new(Kind::Conflict, "dossier-exists"),
+            DatabaseError::Constraint(Constraint::CallCode) => Self::new(Kind::Conflict, "call-exists"),
+            DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
+            DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<ami_views::ViewError> for Error {
+    fn from(error: ami_views::ViewError) -> Self {
+        Self::internal(error)
+    }
+}

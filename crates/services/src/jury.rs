@@ -1,0 +1,436 @@
+//! The jury: seats, declarations of conflicts, recusals, assignments, and how far marking is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ami_database::calls::Call;
+use ami_database::jury as rows;
+use ami_database::{accounts, dossiers, organisations};
+use ami_domain::dossier::DossierStateName;
+use ami_domain::ids::{DossierId, SeatId};
+use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use ami_domain::text;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
+
+/// A seat, for officers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SeatView {
+    /// Its id.
+    pub id: Uuid,
+    /// Short name in rankings.
+    pub label: String,
+    /// Who sits.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Where they come from.
+    #[schema(value_type = String)]
+    pub college: College,
+    /// What their mark counts for.
+    #[schema(value_type = String)]
+    pub voice: Voice,
+    /// Presides.
+    pub chair: bool,
+    /// Whether conflicts were declared.
+    pub declared: bool,
+    /// Sheets asked for.
+    pub assigned: usize,
+    /// Sheets locked.
+    pub locked: usize,
+    /// Recusals: lot or dossier number, reason, origin.
+    pub recusals: Vec<RecusalView>,
+}
+
+/// A recusal, for officers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RecusalView {
+    /// The lot, when it covers one.
+    pub lot: Option<String>,
+    /// The dossier, when it covers one.
+    pub dossier: Option<Uuid>,
+    /// Why.
+    #[schema(value_type = String)]
+    pub reason: RecusalReason,
+    /// Who asked.
+    #[schema(value_type = String)]
+    pub origin: RecusalOrigin,
+}
+
+/// Who is invited.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// First and last name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Where they come from.
+    #[schema(value_type = String)]
+    pub college: College,
+    /// What their mark counts for.
+    #[schema(value_type = String)]
+    pub voice: Voice,
+    /// Presides.
+    #[serde(default)]
+    pub chair: bool,
+}
+
+/// Invites a juror: a seat, and a message to whoever has no account yet.
+pub async fn invite_juror(app: &App, who: Option<&Actor>, code: &str, invitation: &Invitation) -> Result<Uuid> {
+    let call = load_call(app.database.read(), code).await?;
+    let permit = permit::<acts::ManageJury>(who, &Subject::call(call.facts(app.clock.now())))?;
+    let email = crate::accounts::read_email(&invitation.email).map_err(|p| Error::invalid(vec![p]))?;
+    let tx = app.database.write().await?;
+    let account = crate::accounts::invite(app, &tx, &email, &invitation.name).await?;
+    let seats = rows::seats(tx.read(), call.id).await?;
+    let seat = Seat {
+        id: app.id(),
+        call: call.id,
+        account,
+        label: format!("J{}", seats.len() + 1),
+        college: invitation.college,
+        voice: invitation.voice,
+        chair: invitation.chair,
+        declared_at: None,
+    };
+    rows::insert_seat(&tx, &permit, &seat, app.clock.now()).await?;
+    let details = json!({ "seat": seat.id });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::ManageJury, ("call", code.to_owned()), details).await?;
+    tx.commit().await?;
+    Ok(seat.id.uuid())
+}
+
+/// The jury with its progress.
+pub async fn list_seats(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::ReadProgress, who, &Subject::call(call.facts(app.clock.now())))?;
+    let seats = rows::seats(conn, call.id).await?;
+    let sheets = rows::sheets_of_call(conn, call.id, &call.definition.grid).await?;
+    let recusals = rows::recusals(conn, call.id).await?;
+    let people = accounts::names(conn, &seats.iter().map(|s| s.account).collect()).await?;
+    Ok(seats
+        .into_iter()
+        .map(|seat| {
+            let (name, email) = people.get(&seat.account).cloned().unwrap_or_default();
+            let mine = || sheets.iter().filter(|s| s.seat == seat.id);
+            SeatView {
+                assigned: mine().count(),
+                locked: mine().filter(|s| s.is_locked()).count(),
+                recusals: recusals.iter().filter(|r| r.seat == seat.id).map(recusal_view).collect(),
+                id: seat.id.uuid(),
+                label: seat.label,
+                name,
+                email,
+                college: seat.college,
+                voice: seat.voice,
+                chair: seat.chair,
+                declared: seat.declared_at.is_some(),
+            }
+        })
+        .collect())
+}
+
+fn recusal_view(r: &Recusal) -> RecusalView {
+    let (lot, dossier) = match &r.scope {
+        RecusalScope::Lot(lot) => (Some(lot.clone()), None),
+        RecusalScope::Dossier(id) => (None, Some(id.uuid())),
+    };
+    RecusalView { lot, dossier, reason: r.reason, origin: r.origin }
+}
+
+/// A dossier's row in the table of assignments.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssignmentRow {
+    /// The dossier.
+    pub dossier: Uuid,
+    /// Its number.
+    pub number: String,
+    /// Its lot.
+    pub lot: String,
+    /// Who applied.
+    pub organisation: String,
+    /// One cell per seat, in the order of the seats.
+    pub seats: Vec<AssignmentCell>,
+    /// Valid sheets so far.
+    pub locked: usize,
+}
+
+/// What a seat is to a dossier.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssignmentCell {
+    /// The seat.
+    pub seat: Uuid,
+    /// `recused`, `none`, `assigned` or `locked`.
+    pub state: &'static str,
+}
+
+/// Which seat was asked for which dossier.
+pub async fn list_assignments(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<AssignmentRow>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let facts = call.facts(app.clock.now());
+    decide(Action::ReadProgress, who, &Subject::call(facts))?;
+    if facts.phase.sealed() {
+        return Ok(vec![]);
+    }
+    let seats = rows::seats(conn, call.id).await?;
+    let sheets = rows::sheets_of_call(conn, call.id, &call.definition.grid).await?;
+    let asked: BTreeMap<_, _> = sheets.iter().map(|s| ((s.seat, s.dossier), s.is_locked())).collect();
+    let recusals = rows::recusals(conn, call.id).await?;
+    let applicants = organisations::of_call(conn, call.id).await?;
+    let filed = dossiers::filed_of_call(conn, call.id).await?;
+    Ok(filed
+        .iter()
+        .filter(|d| d.state_name() == DossierStateName::Admissible)
+        .map(|d| {
+            let cells: Vec<AssignmentCell> = seats
+                .iter()
+                .map(|s| {
+                    let state = if is_recused(&recusals, s.id, d.id, &d.lot) {
+                        "recused"
+                    } else {
+                        match asked.get(&(s.id, d.id)) {
+                            None => "none",
+                            Some(false) => "assigned",
+                            Some(true) => "locked",
+                        }
+                    };
+                    AssignmentCell { seat: s.id.uuid(), state }
+                })
+                .collect();
+            AssignmentRow {
+                dossier: d.id.uuid(),
+                number: call.definition.dossier_number(d.number),
+                lot: d.lot.clone(),
+                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+                locked: cells.iter().filter(|c| c.state == "locked").count(),
+                seats: cells,
+            }
+        })
+        .collect())
+}
+
+/// Asks a seat to mark dossiers, and takes the request for others back.
+///
+/// # Errors
+/// `assign-recused` for a dossier that the seat is excluded from, `assign-state` for one that is not admissible,
+/// `assign-locked` when a locked sheet would be taken away. Nothing changes then.
+pub async fn assign_dossiers(
+    app: &App,
+    who: Option<&Actor>,
+    code: &str,
+    seat: SeatId,
+    add: &[DossierId],
+    remove: &[DossierId],
+) -> Result<()> {
+    let call = load_call(app.database.read(), code).await?;
+    let permit = permit::<acts::AssignDossier>(who, &Subject::call(call.facts(app.clock.now())))?;
+    let tx = app.database.write().await?;
+    if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
+        return Err(Error::not_found());
+    }
+    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+    let recusals = rows::recusals(tx.read(), call.id).await?;
+    let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
+    for id in add {
+        let dossier = filed.iter().find(|d| d.id == *id).ok_or_else(Error::not_found)?;
+        let number = call.definition.dossier_number(dossier.number);
+        if dossier.state_name() != DossierStateName::Admissible {
+            return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
+        }
+        if is_recused(&recusals, seat, *id, &dossier.lot) {
+            return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
+        }
+        if !sheets.iter().any(|s| s.dossier == *id) {
+            rows::assign(&tx, &permit, app.id(), seat, *id, app.clock.now()).await?;
+        }
+    }
+    if sheets.iter().any(|s| s.is_locked() && remove.contains(&s.dossier)) {
+        return Err(Error::new(Kind::Conflict, "assign-locked"));
+    }
+    rows::unassign(&tx, &permit, seat, remove, app.clock.now()).await?;
+    let details = json!({ "seat": seat, "added": add, "removed": remove });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::AssignDossier, ("call", code.to_owned()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What a juror needs to declare conflicts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeclarationView {
+    /// The call's title.
+    pub call_title: String,
+    /// What is declared.
+    pub text: String,
+    /// Whether it was made already.
+    pub declared: bool,
+    /// Every candidate, by lot.
+    pub candidates: Vec<CandidateView>,
+}
+
+/// A candidate, for a juror who declares conflicts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CandidateView {
+    /// The dossier.
+    pub dossier: Uuid,
+    /// Its number.
+    pub number: String,
+    /// Its lot.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// Who applied.
+    pub organisation: String,
+}
+
+fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
+    Ok(who.and_then(|a| a.seats.get(&call.id)).ok_or(ami_domain::policy::Denial::NotYours)?.id)
+}
+
+/// The declaration of conflicts, before it is made.
+pub async fn show_declaration(app: &App, who: Option<&Actor>, code: &str) -> Result<DeclarationView> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.clock.now())))?;
+    let seat = own_seat(who, &call)?;
+    let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());
+    let applicants = organisations::of_call(conn, call.id).await?;
+    let mut filed = dossiers::filed_of_call(conn, call.id).await?;
+    filed.retain(|d| matches!(d.state_name(), DossierStateName::Deposited | DossierStateName::Admissible));
+    filed.sort_by(|a, b| (&a.lot, a.number).cmp(&(&b.lot, b.number)));
+    Ok(DeclarationView {
+        call_title: call.definition.title.clone(),
+        text: call.definition.text("declaration", &[]).map_err(Error::internal)?,
+        declared,
+        candidates: filed
+            .iter()
+            .map(|d| CandidateView {
+                dossier: d.id.uuid(),
+                number: call.definition.dossier_number(d.number),
+                lot: d.lot.clone(),
+                lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
+                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+            })
+            .collect(),
+    })
+}
+
+/// One conflict.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct Conflict {
+    /// The whole lot.
+    #[serde(default)]
+    pub lot: Option<String>,
+    /// One dossier.
+    #[serde(default)]
+    pub dossier: Option<Uuid>,
+    /// Why.
+    #[schema(value_type = String)]
+    pub reason: RecusalReason,
+    /// In words; needed for `other`.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// Declares conflicts, or that there are none. Each one excludes the seat at once; a later declaration adds to it.
+pub async fn declare_conflicts(app: &App, who: Option<&Actor>, code: &str, conflicts: &[Conflict]) -> Result<()> {
+    let call = load_call(app.database.read(), code).await?;
+    let now = app.clock.now();
+    let permit = permit::<acts::DeclareConflicts>(who, &Subject::call(call.facts(now)))?;
+    let seat = own_seat(who, &call)?;
+    let tx = app.database.write().await?;
+    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+    let mut problems = Vec::new();
+    let mut recusals = Vec::new();
+    for (i, conflict) in conflicts.iter().enumerate() {
+        let scope = match (&conflict.lot, conflict.dossier) {
+            (Some(lot), None) if call.definition.lot(lot).is_some() => Some(RecusalScope::Lot(lot.clone())),
+            (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => Some(RecusalScope::Dossier(id.into())),
+            _ => None,
+        };
+        let comment = text::clean(&conflict.comment);
+        let wrong = |code: &str| Problem { pointer: format!("/{i}"), code: code.into(), args: vec![] };
+        if conflict.reason == RecusalReason::Other && comment.is_empty() {
+            problems.push(wrong("conflict-comment"));
+        }
+        match scope {
+            None => problems.push(wrong("conflict-scope")),
+            Some(scope) => recusals.push(Recusal {
+                id: app.id(),
+                seat,
+                scope,
+                reason: conflict.reason,
+                comment,
+                origin: RecusalOrigin::Declared,
+                at: now,
+            }),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::invalid(problems));
+    }
+    for recusal in &recusals {
+        rows::insert_recusal(&tx, &permit, recusal).await?;
+    }
+    let excluded: BTreeSet<DossierId> =
+        filed.iter().filter(|d| is_recused(&recusals, seat, d.id, &d.lot)).map(|d| d.id).collect();
+    rows::unassign(&tx, &permit, seat, &excluded.into_iter().collect::<Vec<_>>(), now).await?;
+    rows::set_declared(&tx, &permit, seat, now).await?;
+    let details = json!({ "seat": seat, "conflicts": recusals.len() });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::DeclareConflicts, ("call", code.to_owned()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Excludes a seat from a dossier or a lot; marks already given there count nowhere from then on, and are kept.
+pub async fn impose_recusal(
+    app: &App,
+    who: Option<&Actor>,
+    code: &str,
+    seat: SeatId,
+    conflict: &Conflict,
+) -> Result<()> {
+    let call = load_call(app.database.read(), code).await?;
+    let now = app.clock.now();
+    let permit = permit::<acts::ImposeRecusal>(who, &Subject::call(call.facts(now)))?;
+    let tx = app.database.write().await?;
+    if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
+        return Err(Error::not_found());
+    }
+    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+    let scope = match (&conflict.lot, conflict.dossier) {
+        (Some(lot), None) if call.definition.lot(lot).is_some() => RecusalScope::Lot(lot.clone()),
+        (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => RecusalScope::Dossier(id.into()),
+        _ => return Err(Error::field("", "conflict-scope")),
+    };
+    let comment = text::clean(&conflict.comment);
+    if comment.is_empty() {
+        return Err(Error::field("/comment", "reason-needed"));
+    }
+    let recusal = Recusal {
+        id: app.id(),
+        seat,
+        scope,
+        reason: conflict.reason,
+        comment,
+        origin: RecusalOrigin::Imposed,
+        at: now,
+    };
+    rows::insert_recusal(&tx, &permit, &recusal).await?;
+    let all = [recusal];
+    let excluded: Vec<DossierId> =
+        filed.iter().filter(|d| is_recused(&all, seat, d.id, &d.lot)).map(|d| d.id).collect();
+    rows::unassign(&tx, &permit, seat, &excluded, now).await?;
+    let details = json!({ "seat": seat, "dossiers": excluded });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::ImposeRecusal, ("call", code.to_owned()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The outbox: messages are written in the transaction of what they tell of, and leave later, each until it is gone.
+
+use ami_database::Tx;
+use ami_database::mails::{self, Attachment, Mail};
+use jiff::SignedDuration;
+use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType};
+use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+
+use crate::{App, Error, Result};
+
+/// How messages leave.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// To an SMTP server.
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    /// Into a folder, one file each: for the demonstration and for tests.
+    Folder(AsyncFileTransport<Tokio1Executor>),
+}
+
+/// A file to send along: name, media type, bytes.
+pub type Enclosure = (String, &'static str, Vec<u8>);
+
+pub(crate) async fn enqueue(app: &App, tx: &Tx, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
+    let attachments = files
+        .into_iter()
+        .map(|(name, content_type, content)| Attachment {
+            id: app.id(),
+            name,
+            content_type: content_type.into(),
+            content,
+        })
+        .collect();
+    let mail = Mail {
+        id: app.id(),
+        recipient: to.to_owned(),
+        subject: mail.subject,
+        body: mail.body,
+        attempts: 0,
+        attachments,
+    };
+    Ok(mails::enqueue(tx, &mail, app.clock.now()).await?)
+}
+
+/// Reads an SMTP address such as `smtp://user:password@host:25` or `smtps://…`.
+///
+/// # Errors
+/// When it is not one.
+pub fn smtp(url: &str) -> std::result::Result<Transport, lettre::transport::smtp::Error> {
+    Ok(Transport::Smtp(AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?.build()))
+}
+
+/// Sends what is due; gives the number of messages that left. One that fails waits longer each time, up to a day.
+pub async fn deliver_due(app: &App, transport: &Transport, from: &Mailbox) -> Result<usize> {
+    let due = mails::due(app.database.read(), app.clock.now(), 20).await?;
+    let mut left = 0;
+    for mail in due {
+        let outcome = send(transport, from, &mail).await;
+        let tx = app.database.write().await?;
+        let now = app.clock.now();
+        match outcome {
+            Ok(()) => {
+                mails::sent(&tx, mail.id, now).await?;
+                left += 1;
+            }
+            Err(error) => {
+                tracing::warn!(mail = %mail.id, error, "a message could not leave");
+                let attempts = mail.attempts + 1;
+                let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(32).min(11)).min(24 * 60);
+                let next = now.checked_add(SignedDuration::from_mins(minutes)).map_err(Error::internal)?;
+                mails::failed(&tx, mail.id, attempts, &error, next).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+    Ok(left)
+}
+
+async fn send(transport: &Transport, from: &Mailbox, mail: &Mail) -> std::result::Result<(), String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(mail.body.clone()));
+    for file in &mail.attachments {
+        let kind = ContentType::parse(&file.content_type).map_err(|e| text(&e))?;
+        parts = parts.singlepart(Part::new(file.name.clone()).body(file.content.clone(), kind));
+    }
+    let message = Message::builder()
+        .from(from.clone())
+        .to(mail.recipient.parse::<Mailbox>().map_err(|e| text(&e))?)
+        .subject(mail.subject.clone())
+        .multipart(parts)
+        .map_err(|e| text(&e))?;
+    match transport {
+        Transport::Smtp(smtp) => smtp.send(message).await.map(|_| ()).map_err(|e| text(&e)),
+        Transport::Folder(folder) => folder.send(message).await.map(|_| ()).map_err(|e| text(&e)),
+    }
+}

@@ -1,0 +1,216 @@
+//! Files: received, recognised, scanned, stored, and only then a piece of a dossier.
+
+use ami_database::dossiers::{self as rows, Piece};
+use ami_domain::call::CallDefinition;
+use ami_domain::ids::{DossierId, PieceId};
+use ami_domain::pieces::{Format, safe_name};
+use ami_domain::policy::{Action, acts, decide, permit};
+use ami_storage::inspect::{Recognised, inspect};
+use ami_storage::scan::Verdict;
+use ami_storage::spool::ReceiveError;
+use ami_storage::{Object, ObjectKey};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use tokio::io::AsyncRead;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Actor, App, Error, Kind, Result, about, about_for_seat, load_dossier, lock_dossier, record};
+
+/// A file, as those who may open it see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PieceView {
+    /// Its id.
+    pub id: Uuid,
+    /// The slot's code.
+    pub slot: String,
+    /// The slot's label.
+    pub label: String,
+    /// Its name.
+    pub name: String,
+    /// Known from its bytes.
+    #[schema(value_type = String)]
+    pub format: Format,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// Whether a scanner passed it; `false` where none is configured.
+    pub scanned: bool,
+    /// Whether a browser shows it in place.
+    pub shown_inline: bool,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    pub uploaded_at: Timestamp,
+}
+
+impl PieceView {
+    pub(crate) fn new(piece: &Piece, call: &CallDefinition) -> Self {
+        Self {
+            id: piece.id.uuid(),
+            slot: piece.slot.clone(),
+            label: call.slot(&piece.slot).map_or_else(String::new, |s| s.label.clone()),
+            name: piece.name.clone(),
+            format: piece.format,
+            size: piece.size,
+            sha256: piece.sha256.clone(),
+            scanned: piece.scanned,
+            shown_inline: piece.format.shown_inline(),
+            uploaded_at: piece.uploaded_at,
+        }
+    }
+}
+
+const fn format(recognised: Recognised) -> Format {
+    match recognised {
+        Recognised::Pdf => Format::Pdf,
+        Recognised::Jpg => Format::Jpg,
+        Recognised::Png => Format::Png,
+        Recognised::Odt => Format::Odt,
+        Recognised::Ods => Format::Ods,
+        Recognised::Docx => Format::Docx,
+        Recognised::Xlsx => Format::Xlsx,
+    }
+}
+
+fn too_large(max: u64) -> Error {
+    Error::new(Kind::TooLarge, "file-too-large").with("max", ami_views::size(max))
+}
+
+/// Receives a file for a slot. In a slot for one file it takes the place of the one before.
+///
+/// # Errors
+/// `file-too-large`, `file-empty`, `file-interrupted`, `file-format` (with what is accepted) and its kin, `file-infected`,
+/// `too-many-files`, `dossier-too-large`. Nothing changes then.
+pub async fn upload_piece(
+    app: &App,
+    who: Option<&Actor>,
+    id: DossierId,
+    slot: &str,
+    given_name: &str,
+    reader: impl AsyncRead,
+) -> Result<PieceView> {
+    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let subject = about(app, &call, &dossier);
+    decide(Action::ReadOwnDossier, who, &subject)?;
+    decide(Action::EditDossier, who, &subject)?;
+    let definition = call.definition;
+    let slot = definition.slot(slot).ok_or_else(Error::not_found)?;
+    let accepted = slot.formats_label();
+
+    let piece_id: Uuid = app.id();
+    let file = app.spool.receive(piece_id, reader, slot.max_bytes).await.map_err(|error| match error {
+        ReceiveError::TooLarge { max } => too_large(max),
+        ReceiveError::Empty => Error::new(Kind::Invalid, "file-empty"),
+        ReceiveError::Interrupted(cause) => {
+            Error { cause: Some(cause.to_string()), ..Error::new(Kind::Invalid, "file-interrupted") }
+        }
+        ReceiveError::Spool(cause) => Error::unavailable(cause),
+    })?;
+    let path = file.path().to_owned();
+    let recognised = tokio::task::spawn_blocking(move || inspect(&path)).await.map_err(Error::internal)?;
+    let refused = |code: &'static str| {
+        Error::new(Kind::UnsupportedType, code).with("accepted", &accepted).with("slot", &slot.label)
+    };
+    let format = match recognised {
+        Ok(recognised) => format(recognised),
+        Err(reason) => {
+            return Err(refused(match reason.code() {
+                "damaged" => "file-damaged",
+                "encrypted" => "file-encrypted",
+                "macros" => "file-macros",
+                "old-office" => "file-old-office",
+                "unreadable" => return Err(Error::unavailable(reason)),
+                _ => "file-format",
+            }));
+        }
+    };
+    if !slot.formats.contains(&format) {
+        return Err(refused("file-format"));
+    }
+    let scanned = match app.scanner.scan(file.path()).await.map_err(Error::unavailable)? {
+        Verdict::Clean => true,
+        Verdict::NotScanned => false,
+        Verdict::Infected(name) => return Err(Error::new(Kind::Invalid, "file-infected").with("virus", name)),
+    };
+    let key = ObjectKey::for_piece(piece_id);
+    app.storage.put(&key, &file).await?;
+
+    // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
+    let tx = app.database.write().await?;
+    let (call, dossier) = lock_dossier(&tx, id).await?;
+    let permit = permit::<acts::EditDossier>(who, &about(app, &call, &dossier))?;
+    let existing = rows::pieces(tx.read(), id).await?;
+    let in_slot: Vec<&Piece> = existing.iter().filter(|p| p.slot == slot.code).collect();
+    let replaced = if slot.max_files == 1 { in_slot.first().map(|p| p.id) } else { None };
+    if replaced.is_none() && in_slot.len() >= slot.max_files as usize {
+        return Err(Error::new(Kind::Conflict, "too-many-files").with("max", slot.max_files));
+    }
+    let total: u64 = existing.iter().filter(|p| Some(p.id) != replaced).map(|p| p.size).sum();
+    if total + file.size() > definition.dossier_max_bytes {
+        return Err(
+            Error::new(Kind::TooLarge, "dossier-too-large").with("max", ami_views::size(definition.dossier_max_bytes))
+        );
+    }
+    let now = app.clock.now();
+    if let Some(old) = replaced {
+        rows::remove_piece(&tx, &permit, old, now).await?;
+    }
+    let piece = Piece {
+        id: piece_id.into(),
+        dossier: id,
+        slot: slot.code.clone(),
+        name: safe_name(given_name, format),
+        format,
+        size: file.size(),
+        sha256: file.sha256_hex(),
+        object_key: key.as_str().to_owned(),
+        scanned,
+        uploaded_at: now,
+        uploaded_by: permit.by(),
+    };
+    rows::insert_piece(&tx, &permit, &piece).await?;
+    let details = json!({ "slot": piece.slot, "sha256": piece.sha256, "size": piece.size });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::EditDossier, ("dossier", id.to_string()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(PieceView::new(&piece, &definition))
+}
+
+/// Takes a file out of a draft.
+pub async fn remove_piece(app: &App, who: Option<&Actor>, id: DossierId, piece: PieceId) -> Result<()> {
+    let tx = app.database.write().await?;
+    let (call, dossier) = lock_dossier(&tx, id).await?;
+    let subject = about(app, &call, &dossier);
+    decide(Action::ReadOwnDossier, who, &subject)?;
+    let permit = permit::<acts::EditDossier>(who, &subject)?;
+    let known = rows::pieces(tx.read(), id).await?.iter().any(|p| p.id == piece);
+    if !known {
+        return Err(Error::not_found());
+    }
+    rows::remove_piece(&tx, &permit, piece, app.clock.now()).await?;
+    let details = json!({ "removed": piece });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::EditDossier, ("dossier", id.to_string()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Opens a file, for whoever may read its dossier: its applicant, an officer after closing, a juror it was assigned to (but for
+/// the slots that are hidden from jurors).
+pub async fn open_piece(app: &App, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Object)> {
+    let conn = app.database.read();
+    let found = rows::find_piece(conn, piece).await?.ok_or_else(Error::not_found)?;
+    let (call, dossier) = load_dossier(conn, found.dossier).await?;
+    let subject = about_for_seat(app, conn, who, &call, &dossier).await?;
+    let hidden = call.definition.slot(&found.slot).is_none_or(|s| s.hidden_from_jury);
+    let allowed = [Action::ReadOwnDossier, Action::ReviewDossier].iter().any(|a| decide(*a, who, &subject).is_ok())
+        || (!hidden && decide(Action::ReadAssigned, who, &subject).is_ok());
+    if !allowed {
+        decide(Action::ReadOwnDossier, who, &subject)?;
+        return Err(Error::not_found());
+    }
+    let object = app.storage.get(&ObjectKey::stored(found.object_key.clone())).await?;
+    Ok((PieceView::new(&found, &call.definition), object))
+}

@@ -1,0 +1,236 @@
+//! Filed dossiers, as the authority and the jury read them, and the authority's check of admissibility.
+
+use std::collections::BTreeMap;
+
+use ami_database::dossiers as rows;
+use ami_database::organisations;
+use ami_domain::answer::Answer;
+use ami_domain::completeness;
+use ami_domain::dossier::{Admissibility, DossierError, DossierState, DossierStateName, InadmissibleReason};
+use ami_domain::ids::DossierId;
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::dossiers::load_contents;
+use crate::pieces::PieceView;
+use crate::{Actor, App, Error, Kind, Result, about, about_for_seat, load_call, load_dossier, lock_dossier, record};
+
+/// How many dossiers a lot has: all that the authority knows before closing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LotCounts {
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub label: String,
+    /// Being written.
+    pub drafts: u64,
+    /// Filed and not withdrawn, whatever came after.
+    pub deposited: u64,
+    /// Found admissible.
+    pub admissible: u64,
+    /// Found inadmissible.
+    pub inadmissible: u64,
+    /// Withdrawn.
+    pub withdrawn: u64,
+}
+
+/// Counts dossiers by lot.
+pub async fn count_dossiers(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<LotCounts>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::CountDossiers, who, &Subject::call(call.facts(app.clock.now())))?;
+    let counts = rows::counts(conn, call.id).await?;
+    Ok(call
+        .definition
+        .lots
+        .iter()
+        .map(|lot| {
+            let n = |state| counts.get(&(lot.code.clone(), state)).copied().unwrap_or(0);
+            let (admissible, inadmissible) = (n(DossierStateName::Admissible), n(DossierStateName::Inadmissible));
+            LotCounts {
+                lot: lot.code.clone(),
+                label: lot.label.clone(),
+                drafts: n(DossierStateName::Draft),
+                deposited: n(DossierStateName::Deposited) + admissible + inadmissible,
+                admissible,
+                inadmissible,
+                withdrawn: n(DossierStateName::Withdrawn),
+            }
+        })
+        .collect())
+}
+
+/// A filed dossier in the authority's list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FiledSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number.
+    pub number: String,
+    /// The lot's code.
+    pub lot: String,
+    /// Who applied.
+    pub organisation: String,
+    /// Fourteen digits.
+    pub siret: String,
+    /// Legal form.
+    pub legal_form: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: DossierStateName,
+    /// When it was filed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deposited_at: Option<Timestamp>,
+    /// Why it is inadmissible, if it is.
+    pub inadmissible_because: Option<String>,
+}
+
+/// The filed dossiers of a call, by number.
+///
+/// # Errors
+/// `not-now` before closing: contents are sealed.
+pub async fn list_filed(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<FiledSummary>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let facts = call.facts(app.clock.now());
+    decide(Action::CountDossiers, who, &Subject::call(facts))?;
+    if facts.phase.sealed() {
+        return Err(
+            Error::new(Kind::Conflict, "sealed").with("closes", ami_views::date_time(call.definition.calendar.closes))
+        );
+    }
+    let applicants = organisations::of_call(conn, call.id).await?;
+    let filed = rows::filed_of_call(conn, call.id).await?;
+    Ok(filed
+        .iter()
+        .map(|d| {
+            let org = applicants.get(&d.organisation);
+            FiledSummary {
+                id: d.id.uuid(),
+                number: call.definition.dossier_number(d.number),
+                lot: d.lot.clone(),
+                organisation: org.map_or_else(String::new, |o| o.name.clone()),
+                siret: org.map_or_else(String::new, |o| o.siret.to_string()),
+                legal_form: org.map_or_else(String::new, |o| o.legal_form.clone()),
+                state: d.state_name(),
+                deposited_at: d.deposited_at(),
+                inadmissible_because: match &d.state {
+                    DossierState::Inadmissible { reason, .. } => Some(reason.as_str().to_owned()),
+                    _ => None,
+                },
+            }
+        })
+        .collect())
+}
+
+/// A filed dossier whole, for an officer or a juror. Built field by field: what a juror may not see is never put in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FiledDossier {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number.
+    pub number: String,
+    /// The call's code.
+    pub call: String,
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// Who applied.
+    pub organisation: String,
+    /// Where it stands; only for the authority.
+    #[schema(value_type = Option<String>)]
+    pub state: Option<DossierStateName>,
+    /// When it was filed; only for the authority.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deposited_at: Option<Timestamp>,
+    /// Why it is inadmissible: code and words; only for the authority.
+    pub inadmissible: Option<(String, String)>,
+    /// What is missing or wrong; only for the authority.
+    pub missing: Vec<crate::dossiers::GapView>,
+    /// Answers by field.
+    #[schema(value_type = Object)]
+    pub answers: BTreeMap<String, Value>,
+    /// Computed fields that have a value.
+    #[schema(value_type = Object)]
+    pub computed: BTreeMap<String, Value>,
+    /// Files.
+    pub pieces: Vec<PieceView>,
+}
+
+/// A filed dossier, for an officer after closing or a juror it was assigned to.
+pub async fn show_filed(app: &App, who: Option<&Actor>, id: DossierId) -> Result<FiledDossier> {
+    let conn = app.database.read();
+    let (call, dossier) = load_dossier(conn, id).await?;
+    let subject = about_for_seat(app, conn, who, &call, &dossier).await?;
+    let officer = decide(Action::ReviewDossier, who, &subject).is_ok();
+    if !officer {
+        decide(Action::ReadAssigned, who, &subject)?;
+    }
+    let loaded = load_contents(app, conn, call, dossier).await?;
+    let definition = &loaded.call.definition;
+    let shown = |hidden: bool| officer || !hidden;
+    let visible = |code: &str| definition.form.field(code).is_some_and(|f| shown(f.hidden_from_jury));
+    Ok(FiledDossier {
+        id: id.uuid(),
+        number: definition.dossier_number(loaded.dossier.number),
+        call: definition.code.clone(),
+        lot: loaded.dossier.lot.clone(),
+        lot_label: definition.lot(&loaded.dossier.lot).map_or_else(String::new, |l| l.label.clone()),
+        organisation: loaded.organisation.name.clone(),
+        state: officer.then(|| loaded.dossier.state_name()),
+        deposited_at: loaded.dossier.deposited_at().filter(|_| officer),
+        inadmissible: match &loaded.dossier.state {
+            DossierState::Inadmissible { reason, comment, .. } if officer => {
+                Some((reason.as_str().to_owned(), comment.clone()))
+            }
+            _ => None,
+        },
+        missing: if officer {
+            loaded.gaps().iter().map(|g| crate::dossiers::gap_view(&loaded.call, g)).collect()
+        } else {
+            vec![]
+        },
+        answers: loaded.answers.iter().filter(|(k, _)| visible(k)).map(|(k, v)| (k.clone(), v.to_json())).collect(),
+        computed: completeness::computed(definition, &loaded.answers)
+            .into_iter()
+            .map(|(k, v)| (k, Answer::Decimal(v).to_json()))
+            .collect(),
+        pieces: loaded
+            .pieces
+            .iter()
+            .filter(|p| definition.slot(&p.slot).is_some_and(|s| shown(s.hidden_from_jury)))
+            .map(|p| PieceView::new(p, definition))
+            .collect(),
+    })
+}
+
+/// Records whether a filed dossier may be examined. A reason in words is needed when it may not.
+pub async fn examine_dossier(
+    app: &App,
+    who: Option<&Actor>,
+    id: DossierId,
+    inadmissible: Option<(InadmissibleReason, String)>,
+) -> Result<()> {
+    let tx = app.database.write().await?;
+    let (call, dossier) = lock_dossier(&tx, id).await?;
+    let permit = permit::<acts::ExamineDossier>(who, &about(app, &call, &dossier))?;
+    let finding = match inadmissible {
+        None => Admissibility::Admissible,
+        Some((reason, comment)) => Admissibility::Inadmissible { reason, comment },
+    };
+    let examined = dossier.examine(finding).map_err(|error| match error {
+        DossierError::NoReason => Error::field("/comment", "reason-needed"),
+        _ => Error::new(Kind::Conflict, "not-now"),
+    })?;
+    rows::save_state(&tx, &permit, &examined).await?;
+    let details = json!({ "state": examined.state_name() });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::ExamineDossier, ("dossier", id.to_string()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! Score sheets: what jurors were asked for, and their marks.
+
+use std::collections::BTreeMap;
+
+use ami_database::calls::Call;
+use ami_database::{dossiers, jury as rows, organisations};
+use ami_domain::ids::{DossierId, SeatId, SheetId};
+use ami_domain::jury::is_recused;
+use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject, acts, decide, permit};
+use ami_domain::sheet::{Change, EntryError, Missing, Sheet, SheetError};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Actor, App, Error, Kind, Problem, Result, load_dossier, record};
+
+/// A sheet in a juror's list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SheetSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// `draft` or `locked`.
+    pub state: &'static str,
+    /// Criteria that have a mark.
+    pub marked: usize,
+    /// Criteria of the grid.
+    pub criteria: usize,
+    /// On what.
+    pub dossier: SheetDossier,
+}
+
+/// The dossier of a sheet.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SheetDossier {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number.
+    pub number: String,
+    /// The call's code.
+    pub call: String,
+    /// The lot's code.
+    pub lot: String,
+    /// The lot's name.
+    pub lot_label: String,
+    /// Who applied.
+    pub organisation: String,
+}
+
+/// A sheet whole.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SheetView {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: SheetSummary,
+    /// Grows at every change.
+    pub revision: i64,
+    /// Marks in scale units, by criterion.
+    pub marks: BTreeMap<String, i64>,
+    /// Comments, by criterion.
+    pub comments: BTreeMap<String, String>,
+    /// What keeps it from being locked, by criterion: `mark` or `comment`.
+    pub missing: BTreeMap<String, &'static str>,
+}
+
+/// What to change.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub struct SheetChanges {
+    /// Marks in scale units; `null` takes one away.
+    #[serde(default)]
+    pub marks: BTreeMap<String, Option<i64>>,
+    /// Comments.
+    #[serde(default)]
+    pub comments: BTreeMap<String, String>,
+}
+
+fn summary(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organisation: &str) -> SheetSummary {
+    SheetSummary {
+        id: sheet.id.uuid(),
+        state: if sheet.is_locked() { "locked" } else { "draft" },
+        marked: sheet.entries.values().filter(|e| e.mark.is_some()).count(),
+        criteria: call.definition.grid.criteria().count(),
+        dossier: SheetDossier {
+            id: place.id.uuid(),
+            number: call.definition.dossier_number(place.number),
+            call: call.definition.code.clone(),
+            lot: place.lot.clone(),
+            lot_label: call.definition.lot(&place.lot).map_or_else(String::new, |l| l.label.clone()),
+            organisation: organisation.to_owned(),
+        },
+    }
+}
+
+fn view(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organisation: &str) -> SheetView {
+    let grid = &call.definition.grid;
+    SheetView {
+        summary: summary(call, sheet, place, organisation),
+        revision: sheet.revision,
+        marks: sheet.entries.iter().filter_map(|(c, e)| e.mark.map(|m| (c.clone(), grid.scale.value(m)))).collect(),
+        comments: sheet
+            .entries
+            .iter()
+            .filter(|(_, e)| !e.comment.is_empty())
+            .map(|(c, e)| (c.clone(), e.comment.clone()))
+            .collect(),
+        missing: if sheet.is_locked() {
+            BTreeMap::new()
+        } else {
+            sheet
+                .missing(grid)
+                .into_iter()
+                .map(|m| match m {
+                    Missing::Mark(criterion) => (criterion, "mark"),
+                    Missing::Comment { criterion, .. } => (criterion, "comment"),
+                })
+                .collect()
+        },
+    }
+}
+
+/// The sheets one was asked for, in every call where one sits and has declared conflicts.
+pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSummary>> {
+    let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
+    if actor.seats.is_empty() {
+        return Err(ami_domain::policy::Denial::NotYours.into());
+    }
+    let conn = app.database.read();
+    let mut found = Vec::new();
+    let mut refusal = None;
+    for (id, seat) in &actor.seats {
+        let Some(call) = ami_database::calls::find(conn, *id).await? else { continue };
+        if let Err(denial) = decide(Action::ListAssigned, who, &Subject::call(call.facts(app.clock.now()))) {
+            refusal = Some(denial);
+            continue;
+        }
+        let recusals = rows::recusals(conn, *id).await?;
+        let applicants = organisations::of_call(conn, *id).await?;
+        let filed: BTreeMap<_, _> = dossiers::filed_of_call(conn, *id).await?.into_iter().map(|d| (d.id, d)).collect();
+        for sheet in rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await? {
+            let Some(place) = filed.get(&sheet.dossier) else { continue };
+            if is_recused(&recusals, seat.id, place.id, &place.lot) {
+                continue;
+            }
+            let name = applicants.get(&place.organisation).map_or("", |o| o.name.as_str());
+            found.push(summary(&call, &sheet, place, name));
+        }
+    }
+    match refusal {
+        Some(denial) if found.is_empty() => Err(denial.into()),
+        _ => Ok(found),
+    }
+}
+
+/// A sheet's place, with what the actor's own seat is to it; hidden when there is none.
+async fn place(
+    app: &App,
+    conn: &impl ami_database::ConnectionTrait,
+    who: Option<&Actor>,
+    id: SheetId,
+) -> Result<(Call, ami_domain::dossier::Dossier, SeatId, Subject)> {
+    who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
+    let (seat, dossier): (SeatId, DossierId) = rows::sheet_place(conn, id).await?.ok_or_else(Error::not_found)?;
+    let (call, dossier) = load_dossier(conn, dossier).await?;
+    let own = who.and_then(|a| a.seats.get(&call.id)).is_some_and(|s| s.id == seat);
+    let recusals = rows::recusals(conn, call.id).await?;
+    let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
+    let subject = Subject::dossier(call.facts(app.clock.now()), facts).with_assignment(AssignmentFacts {
+        assigned: own,
+        own_sheet: own,
+        recused: is_recused(&recusals, seat, dossier.id, &dossier.lot),
+        locked: false,
+    });
+    Ok((call, dossier, seat, subject))
+}
+
+async fn applicant(app: &App, dossier: &ami_domain::dossier::Dossier) -> Result<String> {
+    let found = organisations::find(app.database.read(), dossier.organisation).await?;
+    Ok(found.map_or_else(String::new, |o| o.name))
+}
+
+/// One's own sheet.
+pub async fn show_sheet(app: &App, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
+    let conn = app.database.read();
+    let (call, dossier, seat, subject) = place(app, conn, who, id).await?;
+    decide(Action::ReadSheet, who, &subject)?;
+    let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    Ok(view(&call, &sheet, &dossier, &applicant(app, &dossier).await?))
+}
+
+/// Writes marks and comments, all of them or none. `if_match` is optional: one person writes a sheet, but two windows may.
+pub async fn write_sheet(
+    app: &App,
+    who: Option<&Actor>,
+    id: SheetId,
+    if_match: Option<i64>,
+    changes: &SheetChanges,
+) -> Result<SheetView> {
+    let tx = app.database.write().await?;
+    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
+    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    let subject = subject.with_assignment(AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment });
+    let permit = permit::<acts::Mark>(who, &subject).map_err(|denial| locked_or(&sheet, denial))?;
+    let name = applicant(app, &dossier).await?;
+    if if_match.is_some_and(|seen| seen != sheet.revision) {
+        let current = serde_json::to_value(view(&call, &sheet, &dossier, &name)).map_err(Error::internal)?;
+        return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
+    }
+    let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
+    for (criterion, mark) in &changes.marks {
+        by_criterion.entry(criterion.clone()).or_default().mark = Some(*mark);
+    }
+    for (criterion, comment) in &changes.comments {
+        by_criterion.entry(criterion.clone()).or_default().comment = Some(comment.clone());
+    }
+    let (sheet, touched) = sheet.write(&by_criterion, &call.definition.grid).map_err(|e| refusal(&call, e))?;
+    if !touched.is_empty() {
+        rows::save_sheet(&tx, &permit, &sheet, &touched, || app.id(), app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(view(&call, &sheet, &dossier, &name))
+}
+
+fn locked_or(sheet: &Sheet, denial: ami_domain::policy::Denial) -> Error {
+    if sheet.is_locked() && denial == ami_domain::policy::Denial::NotNow {
+        Error::new(Kind::Conflict, "sheet-locked")
+    } else {
+        denial.into()
+    }
+}
+
+fn refusal(call: &Call, error: SheetError) -> Error {
+    let scale = &call.definition.grid.scale;
+    match error {
+        SheetError::Locked => Error::new(Kind::Conflict, "sheet-locked"),
+        SheetError::NotLocked => Error::new(Kind::Conflict, "sheet-not-locked"),
+        SheetError::NoReason => Error::field("/reason", "reason-needed"),
+        SheetError::Entries(wrong) => Error::invalid(
+            wrong
+                .into_iter()
+                .map(|e| match e {
+                    EntryError::UnknownCriterion(c) => {
+                        Problem { pointer: format!("/marks/{c}"), code: "criterion-unknown".into(), args: vec![] }
+                    }
+                    EntryError::Mark { criterion, .. } => Problem {
+                        pointer: format!("/marks/{criterion}"),
+                        code: "mark".into(),
+                        args: vec![
+                            ("criterion", criterion),
+                            ("min", scale.min.to_string()),
+                            ("max", scale.max.to_string()),
+                        ],
+                    },
+                    EntryError::CommentTooLong { criterion, length } => Problem {
+                        pointer: format!("/comments/{criterion}"),
+                        code: "comment-long".into(),
+                        args: vec![
+                            ("criterion", criterion),
+                            ("length", length.to_string()),
+                            ("max", ami_domain::sheet::MAX_COMMENT.to_string()),
+                        ],
+                    },
+                })
+                .collect(),
+        ),
+        SheetError::Incomplete(missing) => Error {
+            problems: missing
+                .into_iter()
+                .map(|m| match m {
+                    Missing::Mark(criterion) => Problem {
+                        pointer: format!("/marks/{criterion}"),
+                        code: "mark-missing".into(),
+                        args: vec![("criterion", criterion)],
+                    },
+                    Missing::Comment { criterion, min, .. } => Problem {
+                        pointer: format!("/comments/{criterion}"),
+                        code: "comment-missing".into(),
+                        args: vec![("criterion", criterion), ("min", min.to_string())],
+                    },
+                })
+                .collect(),
+            ..Error::new(Kind::Invalid, "sheet-incomplete")
+        },
+    }
+}
+
+/// Locks one's own sheet.
+pub async fn lock_sheet(app: &App, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
+    let tx = app.database.write().await?;
+    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
+    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    let subject = subject.with_assignment(AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment });
+    let permit = permit::<acts::LockSheet>(who, &subject).map_err(|denial| locked_or(&sheet, denial))?;
+    let now = app.clock.now();
+    let sheet = sheet.lock(&call.definition.grid, now).map_err(|e| refusal(&call, e))?;
+    rows::save_sheet(&tx, &permit, &sheet, &[], || app.id(), now).await?;
+    let details = json!({ "sheet": id });
+    record(app, &tx, Some(call.id), Some(permit.by()), Action::LockSheet, ("dossier", dossier.id.to_string()), details)
+        .await?;
+    tx.commit().await?;
+    Ok(view(&call, &sheet, &dossier, &applicant(app, &dossier).await?))
+}
+
+/// Opens a locked sheet again, by the chair and with a reason.
+pub async fn reopen_sheet(app: &App, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
+    let tx = app.database.write().await?;
+    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
+    let permit = permit::<acts::ReopenSheet>(who, &subject)?;
+    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    let sheet = sheet.reopen(reason).map_err(|e| refusal(&call, e))?;
+    rows::save_sheet(&tx, &permit, &sheet, &[], || app.id(), app.clock.now()).await?;
+    let details = json!({ "sheet": id, "reason": reason });
+    record(
+        app,
+        &tx,
+        Some(call.id),
+        Some(permit.by()),
+        Action::ReopenSheet,
+        ("dossier", dossier.id.to_string()),
+        details,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
