@@ -1,1 +1,72 @@
-//! To be written.
+//! HTTP to the use cases and back: the JSON API under `/api/v1`, the pages, sign-in. Decides nothing.
+//!
+//! To add a route: one handler that reads the request, calls one function of `ami-services`, and turns its view into an answer;
+//! its line in `tests/routes.rs` (every route has its case there); for the API, its `utoipa::path`.
+
+mod answer;
+mod guards;
+mod json;
+mod pages;
+
+use ami_services::App;
+use rocket::config::{Config, LogLevel};
+use rocket::data::{ByteUnit, Limits};
+use rocket::fairing::AdHoc;
+use rocket::http::Header;
+use rocket::{Build, Rocket};
+
+/// Where and how to listen.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The address.
+    pub address: std::net::IpAddr,
+    /// The port.
+    pub port: u16,
+    /// Whether cookies are for HTTPS only.
+    pub secure_cookies: bool,
+    /// Where messages of a demonstration are kept, to be read on a page.
+    pub mail_folder: Option<std::path::PathBuf>,
+}
+
+/// The server, ready to launch.
+pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
+    let config = Config {
+        address: settings.address,
+        port: settings.port,
+        log_level: LogLevel::Critical,
+        limits: Limits::default()
+            .limit("form", ByteUnit::Mebibyte(2))
+            .limit("data-form", ByteUnit::Mebibyte(64))
+            .limit("file", ByteUnit::Mebibyte(64)),
+        ident: rocket::config::Ident::none(),
+        shutdown: rocket::config::Shutdown { grace: 20, mercy: 5, ..rocket::config::Shutdown::default() },
+        ..Config::default()
+    };
+    rocket::custom(config)
+        .manage(app)
+        .manage(settings)
+        .mount("/api/v1", json::routes())
+        .mount("/", pages::routes())
+        .register("/", pages::catchers())
+        .register("/api", json::catchers())
+        .attach(AdHoc::on_response("security headers", |_, response| {
+            Box::pin(async move {
+                let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                              connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                              frame-src 'self'; object-src 'none'";
+                if response.headers().get_one("Content-Security-Policy").is_none() {
+                    response.set_header(Header::new("Content-Security-Policy", policy));
+                }
+                response.set_header(Header::new("X-Content-Type-Options", "nosniff"));
+                response.set_header(Header::new("Referrer-Policy", "same-origin"));
+                if response.headers().get_one("Cache-Control").is_none() {
+                    response.set_header(Header::new("Cache-Control", "no-store"));
+                }
+            })
+        }))
+}
+
+/// The description of the API, OpenAPI 3.1.
+pub fn openapi() -> String {
+    json::openapi_text()
+}

@@ -18,6 +18,9 @@ pub const PASSWORD_MIN: usize = 12;
 /// Most characters: longer ones only cost time.
 pub const PASSWORD_MAX: usize = 200;
 
+/// How long after its use a refresh token may be shown again by another window.
+const REUSE_GRACE: SignedDuration = SignedDuration::from_secs(30);
+
 /// The tokens of a sign-in.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SignedIn {
@@ -270,7 +273,12 @@ pub async fn refresh(app: &App, token: &str) -> Result<SignedIn> {
     if session.revoked_at.is_some() || session.expires_at <= now {
         return Err(refused());
     }
-    if session.rotated_at.is_some() || !rows::rotate_session(&tx, session.id, now).await? {
+    let used_at = match session.rotated_at {
+        None if !rows::rotate_session(&tx, session.id, now).await? => Some(now),
+        other => other,
+    };
+    // Two windows of one browser may both be the first; anything later is somebody else.
+    if used_at.is_some_and(|at| now.duration_since(at) > REUSE_GRACE) {
         rows::revoke_family(&tx, session.family, now).await?;
         tx.commit().await?;
         return Err(refused());

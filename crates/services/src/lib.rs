@@ -14,6 +14,7 @@ pub mod decisions;
 pub mod deposits;
 pub mod dossiers;
 mod error;
+pub mod idempotency;
 pub mod jury;
 pub mod organisations;
 pub mod outbox;

@@ -93,3 +93,16 @@ async fn send(transport: &Transport, from: &Mailbox, mail: &Mail) -> std::result
         Transport::Folder(folder) => folder.send(message).await.map(|_| ()).map_err(|e| text(&e)),
     }
 }
+
+/// Who sends.
+pub type Sender = Mailbox;
+
+/// Reads a sender such as `Service <service@exemple.fr>`.
+pub fn sender(text: &str) -> Option<Sender> {
+    text.parse().ok()
+}
+
+/// Messages as files in a folder.
+pub fn folder(path: &std::path::Path) -> Transport {
+    Transport::Folder(AsyncFileTransport::<Tokio1Executor>::new(path))
+}

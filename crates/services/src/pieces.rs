@@ -5,10 +5,11 @@ use ami_domain::call::CallDefinition;
 use ami_domain::ids::{DossierId, PieceId};
 use ami_domain::pieces::{Format, safe_name};
 use ami_domain::policy::{Action, acts, decide, permit};
+pub use ami_storage::Object as Opened;
+use ami_storage::ObjectKey;
 use ami_storage::inspect::{Recognised, inspect};
 use ami_storage::scan::Verdict;
 use ami_storage::spool::ReceiveError;
-use ami_storage::{Object, ObjectKey};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -199,7 +200,7 @@ pub async fn remove_piece(app: &App, who: Option<&Actor>, id: DossierId, piece: 
 
 /// Opens a file, for whoever may read its dossier: its applicant, an officer after closing, a juror it was assigned to (but for
 /// the slots that are hidden from jurors).
-pub async fn open_piece(app: &App, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Object)> {
+pub async fn open_piece(app: &App, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Opened)> {
     let conn = app.database.read();
     let found = rows::find_piece(conn, piece).await?.ok_or_else(Error::not_found)?;
     let (call, dossier) = load_dossier(conn, found.dossier).await?;

@@ -72,6 +72,8 @@ impl Views {
     pub fn new() -> Result<Self, ViewError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment
+            .set_syntax(minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_auto_escape_callback(
             |name| {
                 if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }

@@ -1,0 +1,233 @@
+//! The configuration: a TOML file, then `AMI_*` variables over it. Everything wrong is said at once, before anything starts.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use ami_storage::StorageSettings;
+use ami_storage::scan::Scanner;
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+/// The settings as they are written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    /// Folder for uploads on their way in and, without database or storage of their own, for everything.
+    pub(crate) data: PathBuf,
+    /// `sqlite://…` or `postgres://…`; a file in the data folder when left out.
+    pub(crate) database_url: Option<String>,
+    /// Address of the S3 service; the embedded one when left out.
+    pub(crate) s3_endpoint: Option<String>,
+    pub(crate) s3_bucket: Option<String>,
+    pub(crate) s3_region: Option<String>,
+    pub(crate) s3_access_key: Option<String>,
+    pub(crate) s3_secret_key: Option<String>,
+    pub(crate) s3_path_style: bool,
+    /// The address that people see.
+    pub(crate) public_url: String,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    /// Ed25519 seeds, 64 hexadecimal digits each, separated by commas; the first one signs. Made in the data folder when left out.
+    pub(crate) signing_keys: Option<String>,
+    /// `smtp://…` or `smtps://…`; messages go to a folder when left out.
+    pub(crate) smtp_url: Option<String>,
+    /// Sender of messages.
+    pub(crate) mail_from: String,
+    /// `none`, `tcp://host:port` or `unix:/path` of a clamd.
+    pub(crate) scanner: String,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            data: "./ami-data".into(),
+            database_url: None,
+            s3_endpoint: None,
+            s3_bucket: None,
+            s3_region: None,
+            s3_access_key: None,
+            s3_secret_key: None,
+            s3_path_style: true,
+            public_url: "http://127.0.0.1:8000".into(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            signing_keys: None,
+            smtp_url: None,
+            mail_from: "ami <ne-pas-repondre@localhost.example>".into(),
+            scanner: "none".into(),
+        }
+    }
+}
+
+/// The settings, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    pub(crate) data: PathBuf,
+    pub(crate) database_url: String,
+    pub(crate) storage: Option<StorageSettings>,
+    pub(crate) public_url: String,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) signing_keys: Option<Vec<String>>,
+    pub(crate) smtp_url: Option<String>,
+    pub(crate) mail_from: String,
+    pub(crate) scanner: Scanner,
+}
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug)]
+pub(crate) struct Wrong(Vec<String>);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration à corriger :")?;
+        self.0.iter().try_for_each(|line| write!(f, "\n  - {line}"))
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// Reads and checks the settings.
+pub(crate) fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
+    let mut figment = Figment::from(Serialized::defaults(Written::default()));
+    if let Some(file) = file {
+        if !file.is_file() {
+            return Err(Wrong(vec![format!("--config : le fichier {} n'existe pas", file.display())]));
+        }
+        figment = figment.merge(Toml::file_exact(file));
+    }
+    // AMI_LOG is the logger's.
+    let figment = figment.merge(Env::prefixed("AMI_").ignore(&["log"]));
+    let written: Written = figment
+        .extract()
+        .map_err(|errors| Wrong(errors.into_iter().map(|e| format!("{} : {}", e.path.join("."), e.kind)).collect()))?;
+    check(written)
+}
+
+fn check(w: Written) -> Result<Checked, Wrong> {
+    let mut wrong = Vec::new();
+    let url =
+        |value: &str, schemes: &[&str]| schemes.iter().any(|s| value.strip_prefix(s).is_some_and(|r| !r.is_empty()));
+    if !url(&w.public_url, &["http://", "https://"]) {
+        wrong.push(format!(
+            "public_url (AMI_PUBLIC_URL) : une adresse http:// ou https:// est attendue, pas « {} »",
+            w.public_url
+        ));
+    }
+    let database_url = match &w.database_url {
+        None => format!("sqlite://{}?mode=rwc", w.data.join("ami.sqlite").display()),
+        Some(value) => {
+            if !url(value, &["sqlite:", "postgres://", "postgresql://"]) {
+                wrong.push(
+                    "database_url (AMI_DATABASE_URL) : une adresse sqlite://… ou postgres://… est attendue".into(),
+                );
+            }
+            value.clone()
+        }
+    };
+    let parts = [
+        ("s3_endpoint", &w.s3_endpoint, "l'adresse du service, https://…"),
+        ("s3_bucket", &w.s3_bucket, "le nom du compartiment"),
+        ("s3_access_key", &w.s3_access_key, "l'identifiant de clé"),
+        ("s3_secret_key", &w.s3_secret_key, "la clé secrète"),
+    ];
+    let storage = if parts.iter().all(|(_, value, _)| value.is_none()) {
+        None
+    } else {
+        for (name, value, expected) in &parts {
+            if value.as_ref().is_none_or(|v| v.trim().is_empty()) {
+                wrong.push(format!(
+                    "{name} (AMI_{}) : manquant ; {expected} est attendu dès qu'un réglage s3_* est donné",
+                    name.to_uppercase()
+                ));
+            }
+        }
+        if let Some(endpoint) = &w.s3_endpoint
+            && !url(endpoint, &["http://", "https://"])
+        {
+            wrong.push(format!(
+                "s3_endpoint (AMI_S3_ENDPOINT) : une adresse http:// ou https:// est attendue, pas « {endpoint} »"
+            ));
+        }
+        Some(StorageSettings {
+            endpoint: w.s3_endpoint.unwrap_or_default(),
+            region: w.s3_region.unwrap_or_else(|| "us-east-1".into()),
+            bucket: w.s3_bucket.unwrap_or_default(),
+            access_key: w.s3_access_key.unwrap_or_default(),
+            secret_key: w.s3_secret_key.unwrap_or_default(),
+            path_style: w.s3_path_style,
+        })
+    };
+    let signing_keys = w.signing_keys.map(|keys| keys.split(',').map(|k| k.trim().to_owned()).collect::<Vec<_>>());
+    if let Some(keys) = &signing_keys
+        && ami_services::tokens::Keys::parse(keys).is_err()
+    {
+        wrong.push("signing_keys (AMI_SIGNING_KEYS) : des graines Ed25519 de 64 chiffres hexadécimaux sont attendues, séparées par des virgules".into());
+    }
+    if let Some(smtp) = &w.smtp_url
+        && ami_services::outbox::smtp(smtp).is_err()
+    {
+        wrong.push(
+            "smtp_url (AMI_SMTP_URL) : une adresse smtp://utilisateur:secret@hôte:port ou smtps://… est attendue"
+                .into(),
+        );
+    }
+    if ami_services::outbox::sender(&w.mail_from).is_none() {
+        wrong.push(
+            "mail_from (AMI_MAIL_FROM) : une adresse est attendue, par exemple « Service <service@exemple.fr> »".into(),
+        );
+    }
+    let scanner = Scanner::parse(&w.scanner);
+    if scanner.is_none() {
+        wrong.push("scanner (AMI_SCANNER) : none, tcp://hôte:port ou unix:/chemin est attendu".into());
+    }
+    match scanner {
+        Some(scanner) if wrong.is_empty() => Ok(Checked {
+            data: w.data,
+            database_url,
+            storage,
+            public_url: w.public_url.trim_end_matches('/').to_owned(),
+            address: w.address,
+            port: w.port,
+            signing_keys,
+            smtp_url: w.smtp_url,
+            mail_from: w.mail_from,
+            scanner,
+        }),
+        _ => Err(Wrong(wrong)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let written = Written {
+            database_url: Some("mysql://x".into()),
+            s3_bucket: Some("ami".into()),
+            public_url: "exemple.fr".into(),
+            signing_keys: Some("abc".into()),
+            scanner: "clamav".into(),
+            mail_from: "personne".into(),
+            ..Written::default()
+        };
+        let said = check(written).unwrap_err().to_string();
+        for name in
+            ["database_url", "s3_endpoint", "s3_secret_key", "public_url", "signing_keys", "scanner", "mail_from"]
+        {
+            assert!(said.contains(name), "{name}: {said}");
+        }
+        assert!(!said.contains("s3_bucket"));
+    }
+
+    #[test]
+    fn without_settings_everything_is_in_the_data_folder() {
+        let checked = check(Written::default()).unwrap();
+        assert_eq!(checked.database_url, "sqlite://./ami-data/ami.sqlite?mode=rwc");
+        assert!(checked.storage.is_none());
+    }
+}

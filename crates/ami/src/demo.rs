@@ -1,0 +1,124 @@
+//! The demonstration: one process, one folder, nothing to install.
+
+use std::path::Path;
+
+use ami_services::{Clock, Settings};
+use ami_storage::scan::Scanner;
+use serde::Serialize;
+
+use crate::DemoArgs;
+use crate::config::Checked;
+use crate::demo_data::{self, Accounts, PASSWORD};
+use crate::server::{self, Outcome, write_private};
+
+/// The data folder holds a demonstration that was loaded whole.
+const LOADED: &str = "demo.loaded";
+/// The data folder holds a demonstration that is being loaded, or was killed while it was.
+const LOADING: &str = "demo.loading";
+
+#[derive(Serialize)]
+struct Ready {
+    url: String,
+    calls: Calls,
+    accounts: Vec<ReadyAccount>,
+}
+
+#[derive(Serialize)]
+struct Calls {
+    open: &'static str,
+    marking: &'static str,
+}
+
+#[derive(Serialize)]
+struct ReadyAccount {
+    role: &'static str,
+    name: String,
+    email: String,
+    password: &'static str,
+}
+
+/// `ami demo`.
+pub(crate) async fn run(args: DemoArgs) -> Outcome<()> {
+    if !args.address.is_loopback() {
+        return Err(format!(
+            "la démonstration n'écoute que sur cette machine : {} n'est pas une adresse locale (127.0.0.1)",
+            args.address
+        )
+        .into());
+    }
+    prepare(&args.data, args.reset)?;
+    let clock = args.clock.map_or_else(Clock::system, Clock::started);
+    let config = Checked {
+        database_url: format!("sqlite://{}?mode=rwc", args.data.join("ami.sqlite").display()),
+        data: args.data.clone(),
+        storage: None,
+        public_url: format!("http://{}:{}", args.address, args.port),
+        address: args.address,
+        port: args.port,
+        signing_keys: None,
+        smtp_url: None,
+        mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
+        scanner: Scanner::None,
+    };
+    let settings = Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: true };
+    let running = server::open(&config, clock, settings).await?;
+    let accounts = Accounts::all();
+    if !args.data.join(LOADED).exists() {
+        demo_data::load(&running.app, &accounts, args.clock.is_some()).await?;
+        std::fs::write(args.data.join(LOADED), "")?;
+        std::fs::remove_file(args.data.join(LOADING))?;
+    }
+    let data = args.data.clone();
+    let address = args.address;
+    server::run(running, &config, true, move |port| announce(&data, &format!("http://{address}:{port}"), &accounts))
+        .await
+}
+
+fn prepare(data: &Path, reset: bool) -> Outcome<()> {
+    let is_demo = data.join(LOADED).exists() || data.join(LOADING).exists();
+    let is_empty = !data.exists() || std::fs::read_dir(data)?.next().is_none();
+    if !is_demo && !is_empty {
+        return Err(format!(
+            "{} contient autre chose qu'une démonstration : choisissez un autre dossier avec --data",
+            data.display()
+        )
+        .into());
+    }
+    if reset || data.join(LOADING).exists() {
+        if data.exists() {
+            std::fs::remove_dir_all(data)?;
+        }
+    }
+    std::fs::create_dir_all(data)?;
+    if !data.join(LOADED).exists() {
+        std::fs::write(data.join(LOADING), "")?;
+    }
+    let ready = data.join("demo.json");
+    if ready.exists() {
+        std::fs::remove_file(ready)?;
+    }
+    Ok(())
+}
+
+fn announce(data: &Path, url: &str, accounts: &Accounts) -> Outcome<()> {
+    let list: Vec<ReadyAccount> =
+        accounts.listed().map(|(role, name, email)| ReadyAccount { role, name, email, password: PASSWORD }).collect();
+    println!("\nDémonstration prête : {url}\n");
+    println!("Un compte par rôle (mot de passe : {PASSWORD}) :");
+    for (role, what) in [
+        ("applicant", "remplir et déposer un dossier pour l'appel ouvert"),
+        ("juror", "noter les dossiers affectés dans l'appel en notation"),
+        ("officer", "suivre la notation, calculer le classement, décider, exporter"),
+    ] {
+        if let Some(account) = list.iter().find(|a| a.role == role) {
+            println!("  {:<38} {what}", account.email);
+        }
+    }
+    println!("\nLes courriels sont déposés dans {}. Ctrl+C pour arrêter.", data.join("mails").display());
+    let ready = Ready {
+        url: url.to_owned(),
+        calls: Calls { open: demo_data::OPEN, marking: demo_data::MARKING },
+        accounts: list,
+    };
+    write_private(&data.join("demo.json"), &serde_json::to_string_pretty(&ready)?)
+}

@@ -1,0 +1,190 @@
+//! Wiring: from settings to a running server.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ami_api::HttpSettings;
+use ami_database::Database;
+use ami_services::outbox::{self, Transport};
+use ami_services::tokens::Keys;
+use ami_services::{App, Clock, Settings, accounts, open_spool};
+use ami_storage::Storage;
+use ami_storage::embedded::Embedded;
+use ami_views::Views;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, Checked};
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Secrets of a single machine, made once and kept in its data folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Secrets {
+    storage_access_key: String,
+    storage_secret_key: String,
+    signing_key: String,
+}
+
+fn random_hex(bytes: usize) -> Outcome<String> {
+    let mut buffer = vec![0; bytes];
+    getrandom::fill(&mut buffer)?;
+    Ok(buffer.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn secrets(data: &Path) -> Outcome<Secrets> {
+    let path = data.join("secrets.json");
+    if path.exists() {
+        return Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
+    }
+    let secrets = Secrets {
+        storage_access_key: random_hex(10)?,
+        storage_secret_key: random_hex(32)?,
+        signing_key: random_hex(32)?,
+    };
+    write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
+    Ok(secrets)
+}
+
+/// Writes a file that only its owner reads, whole or not at all.
+pub(crate) fn write_private(path: &Path, text: &str) -> Outcome<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let temporary = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)?;
+    Ok(())
+}
+
+/// The parts, wired.
+pub(crate) struct Running {
+    pub(crate) app: App,
+    pub(crate) embedded: Option<Embedded>,
+}
+
+/// Opens everything that a use case works with.
+pub(crate) async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome<Running> {
+    std::fs::create_dir_all(&config.data)?;
+    let data = config.data.canonicalize()?;
+    let secrets = secrets(&data)?;
+    let database = Database::connect(&config.database_url).await?;
+    database.migrate().await?;
+    let (storage, embedded) = match &config.storage {
+        Some(settings) => (Storage::new(settings), None),
+        None => {
+            let server =
+                Embedded::start(&data.join("objects"), secrets.storage_access_key, secrets.storage_secret_key).await?;
+            (server.storage(), Some(server))
+        }
+    };
+    storage.ensure_bucket().await?;
+    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing_key]);
+    let app = App {
+        database,
+        storage,
+        spool: open_spool(&data)?,
+        scanner: config.scanner.clone(),
+        views: Arc::new(Views::new()?),
+        keys: Arc::new(Keys::parse(&seeds)?),
+        clock,
+        settings: Arc::new(settings),
+    };
+    Ok(Running { app, embedded })
+}
+
+/// Runs the server until it is told to stop; calls `ready` with the port once it listens.
+pub(crate) async fn run(
+    running: Running,
+    config: &Checked,
+    demonstration: bool,
+    ready: impl FnOnce(u16) -> Outcome<()> + Send + 'static,
+) -> Outcome<()> {
+    let Running { app, embedded } = running;
+    let folder = config.data.join("mails");
+    let transport = match &config.smtp_url {
+        Some(url) => outbox::smtp(url)?,
+        None => {
+            std::fs::create_dir_all(&folder)?;
+            outbox::folder(&folder)
+        }
+    };
+    let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
+    let postman = tokio::spawn(deliver(app.clone(), transport, sender));
+    let http = HttpSettings {
+        address: config.address,
+        port: config.port,
+        secure_cookies: config.public_url.starts_with("https://"),
+        mail_folder: (demonstration && config.smtp_url.is_none()).then_some(folder),
+    };
+    let ready = std::sync::Mutex::new(Some(ready));
+    let rocket = ami_api::rocket(app, http).attach(rocket::fairing::AdHoc::on_liftoff("ready", move |rocket| {
+        Box::pin(async move {
+            let ready = ready.lock().ok().and_then(|mut r| r.take());
+            if let Some(ready) = ready
+                && let Err(error) = ready(rocket.config().port)
+            {
+                tracing::error!(%error, "not ready");
+                rocket.shutdown().notify();
+            }
+        })
+    }));
+    let outcome = rocket.launch().await;
+    postman.abort();
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    outcome
+        .map_err(|e| format!("le serveur ne peut pas écouter sur {}:{} ({})", config.address, config.port, e.kind()))?;
+    Ok(())
+}
+
+async fn deliver(app: App, transport: Transport, from: outbox::Sender) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        if let Err(error) = outbox::deliver_due(&app, &transport, &from).await {
+            tracing::error!(%error, "messages cannot leave");
+        }
+    }
+}
+
+fn settings(config: &Checked) -> Settings {
+    Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: false }
+}
+
+/// `ami serve`.
+pub(crate) async fn serve(file: Option<&Path>) -> Outcome<()> {
+    let config = config::read(file)?;
+    let running = open(&config, Clock::system(), settings(&config)).await?;
+    let url = config.public_url.clone();
+    run(running, &config, false, move |port| {
+        tracing::info!(url, port, "ready");
+        Ok(())
+    })
+    .await
+}
+
+/// `ami migrate`.
+pub(crate) async fn migrate(file: Option<&Path>) -> Outcome<()> {
+    let config = config::read(file)?;
+    std::fs::create_dir_all(&config.data)?;
+    Database::connect(&config.database_url).await?.migrate().await?;
+    Ok(())
+}
+
+/// `ami create-administrator`.
+pub(crate) async fn create_administrator(file: Option<&Path>, email: &str, name: &str) -> Outcome<()> {
+    let config = config::read(file)?;
+    let mut password = String::new();
+    std::io::stdin().read_line(&mut password)?;
+    let running = open(&config, Clock::system(), settings(&config)).await?;
+    let made = accounts::create_account(&running.app, email, name, password.trim_end_matches(['\r', '\n']), true).await;
+    if let Some(embedded) = running.embedded {
+        embedded.stop().await;
+    }
+    made.map_err(|e| format!("le compte n'a pas été créé : {e}"))?;
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Errors as RFC 9457 problems, and small responders.
+
+use std::io::Cursor;
+
+use ami_services::{Error, Kind, Problem};
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::Request;
+use rocket::response::{self, Responder, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    /// Stable, such as `/problems/closed`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// In French.
+    pub(crate) title: String,
+    /// The status, again.
+    pub(crate) status: u16,
+    /// In French: what to do.
+    pub(crate) detail: String,
+    /// Wrong values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<FieldBody>,
+    /// The value as it stands, after a conflict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub(crate) current: Option<Value>,
+}
+
+/// One wrong value.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FieldBody {
+    /// JSON pointer into the request.
+    pub(crate) pointer: String,
+    /// Stable.
+    pub(crate) code: String,
+    /// In French.
+    pub(crate) detail: String,
+}
+
+/// The status of a kind.
+pub(crate) const fn status(kind: Kind) -> Status {
+    match kind {
+        Kind::SignInFirst => Status::Unauthorized,
+        Kind::Forbidden => Status::Forbidden,
+        Kind::NotFound => Status::NotFound,
+        Kind::Conflict => Status::Conflict,
+        Kind::Stale => Status::PreconditionFailed,
+        Kind::TooLarge => Status::PayloadTooLarge,
+        Kind::UnsupportedType => Status::UnsupportedMediaType,
+        Kind::Invalid => Status::UnprocessableEntity,
+        Kind::PreconditionRequired => Status::PreconditionRequired,
+        Kind::Internal => Status::InternalServerError,
+        Kind::Unavailable => Status::ServiceUnavailable,
+    }
+}
+
+/// The sentence of an error.
+pub(crate) fn sentence(code: &str, args: &[(&'static str, String)]) -> String {
+    ami_views::message(&format!("error-{code}"), args).unwrap_or_else(|| {
+        tracing::error!(code, "no sentence for this error");
+        "La demande n'a pas pu être traitée.".to_owned()
+    })
+}
+
+fn field(problem: &Problem) -> FieldBody {
+    FieldBody {
+        pointer: problem.pointer.clone(),
+        code: problem.code.clone(),
+        detail: sentence(&problem.code, &problem.args),
+    }
+}
+
+/// The problem that an error is answered with. What happened underneath goes to the log, once.
+pub(crate) fn problem(error: &Error) -> ProblemBody {
+    let status = status(error.kind);
+    if status.code >= 500 {
+        tracing::error!(%error, "a request failed");
+    }
+    ProblemBody {
+        kind: format!("/problems/{}", error.code),
+        title: sentence(error.code, &error.args),
+        status: status.code,
+        detail: sentence(error.code, &error.args),
+        errors: error.problems.iter().map(field).collect(),
+        current: error.current.clone(),
+    }
+}
+
+/// An error of the API.
+#[derive(Debug)]
+pub(crate) struct ApiError(pub(crate) Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl<'r> Responder<'r, 'static> for ApiError {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        respond(status(self.0.kind), &problem(&self.0), ContentType::new("application", "problem+json"))
+    }
+}
+
+pub(crate) fn respond(status: Status, body: &impl Serialize, kind: ContentType) -> response::Result<'static> {
+    let text = serde_json::to_string(body).map_err(|_| Status::InternalServerError)?;
+    let mut answer = Response::build();
+    answer.status(status).header(kind).sized_body(text.len(), Cursor::new(text));
+    if status == Status::Unauthorized {
+        answer.header(Header::new("WWW-Authenticate", "Bearer"));
+    }
+    answer.ok()
+}
+
+/// JSON with a status and, where the thing has a revision, its `ETag`.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    pub(crate) status: Status,
+    pub(crate) revision: Option<i64>,
+    pub(crate) body: T,
+}
+
+impl<T> Answer<T> {
+    pub(crate) const fn ok(body: T) -> Self {
+        Self { status: Status::Ok, revision: None, body }
+    }
+
+    pub(crate) const fn created(body: T) -> Self {
+        Self { status: Status::Created, revision: None, body }
+    }
+
+    pub(crate) fn tagged(self, revision: i64) -> Self {
+        Self { revision: Some(revision), ..self }
+    }
+}
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Answer<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut answer = respond(self.status, &self.body, ContentType::JSON)?;
+        if let Some(revision) = self.revision {
+            answer.set_header(Header::new("ETag", format!("\"{revision}\"")));
+        }
+        Ok(answer)
+    }
+}
+
+/// A file to save.
+#[derive(Debug)]
+pub(crate) struct Download {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) kind: ContentType,
+    pub(crate) inline: bool,
+}
+
+impl<'r> Responder<'r, 'static> for Download {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let disposition = disposition(&self.name, self.inline);
+        Response::build()
+            .header(self.kind)
+            .header(Header::new("Content-Disposition", disposition))
+            .sized_body(self.bytes.len(), Cursor::new(self.bytes))
+            .ok()
+    }
+}
+
+/// `Content-Disposition` with a name in any script (RFC 6266, RFC 8187).
+pub(crate) fn disposition(name: &str, inline: bool) -> String {
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    let kind = if inline { "inline" } else { "attachment" };
+    format!("{kind}; filename*=UTF-8''{encoded}")
+}
+
+/// The name in a `Content-Disposition` header; empty when there is none.
+pub(crate) fn name_in_disposition(header: &str) -> String {
+    if let Some(extended) = header.split(';').map(str::trim).find_map(|p| p.strip_prefix("filename*=")) {
+        let encoded = extended.trim_matches('"').splitn(3, '\'').nth(2).unwrap_or_default();
+        let mut bytes = Vec::new();
+        let mut rest = encoded.bytes();
+        while let Some(b) = rest.next() {
+            if b == b'%' {
+                let hex: Vec<u8> = rest.by_ref().take(2).collect();
+                let value = std::str::from_utf8(&hex).ok().and_then(|h| u8::from_str_radix(h, 16).ok());
+                bytes.extend(value);
+            } else {
+                bytes.push(b);
+            }
+        }
+        return String::from_utf8_lossy(&bytes).into_owned();
+    }
+    let plain = header.split(';').map(str::trim).find_map(|p| p.strip_prefix("filename="));
+    plain.map_or_else(String::new, |p| p.trim_matches('"').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_the_header_both_ways() {
+        for name in ["Été 2027.pdf", "a\"b;c.pdf", "plain.pdf", "%41.pdf", ""] {
+            assert_eq!(name_in_disposition(&disposition(name, false)), name);
+        }
+        assert_eq!(name_in_disposition("attachment; filename=\"x.pdf\""), "x.pdf");
+        assert_eq!(name_in_disposition("attachment; filename*=UTF-8''%zz%C3"), "\u{fffd}");
+        assert_eq!(name_in_disposition("attachment"), "");
+    }
+}

@@ -1,0 +1,254 @@
+//! Who asks, under which condition, with what body.
+
+use ami_services::accounts::{self, Signed, SignedIn};
+use ami_services::{Actor, App, Error, Kind};
+use rocket::data::{ByteUnit, Data, FromData, Outcome as DataOutcome};
+use rocket::http::{Cookie, CookieJar, Method, SameSite, Status};
+use rocket::request::{FromParam, FromRequest, Outcome, Request};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::HttpSettings;
+
+/// The access token in browsers.
+const ACCESS: &str = "ami_access";
+/// The refresh token in browsers.
+const REFRESH: &str = "ami_refresh";
+/// Largest JSON body.
+const JSON_LIMIT: u64 = 1024 * 1024;
+
+/// The person who asks, if signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Who(pub(crate) Option<Signed>);
+
+impl Who {
+    pub(crate) fn actor(&self) -> Option<&Actor> {
+        self.0.as_ref().map(|s| &s.actor)
+    }
+
+    pub(crate) fn signed(&self) -> Result<&Signed, Error> {
+        self.0.as_ref().ok_or_else(|| Error::new(Kind::SignInFirst, "sign-in-first"))
+    }
+}
+
+/// A refusal of a guard, kept for the catcher that answers it.
+pub(crate) struct Refusal(pub(crate) std::sync::Mutex<Option<Error>>);
+
+pub(crate) fn keep_refusal(request: &Request<'_>, error: Error) {
+    let slot = request.local_cache(|| Refusal(std::sync::Mutex::new(None)));
+    if let Ok(mut slot) = slot.0.lock() {
+        *slot = Some(error);
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Who {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let found: &Result<Self, (Kind, &'static str)> = request
+            .local_cache_async(async {
+                identify(request).await.map_err(|e| {
+                    if e.kind == Kind::Internal {
+                        tracing::error!(error = %e, "a request failed");
+                    }
+                    (e.kind, e.code)
+                })
+            })
+            .await;
+        match found {
+            Ok(who) => Outcome::Success(who.clone()),
+            Err((kind, code)) => {
+                keep_refusal(request, Error::new(*kind, code));
+                Outcome::Error((crate::answer::status(*kind), ()))
+            }
+        }
+    }
+}
+
+async fn identify(request: &Request<'_>) -> Result<Who, Error> {
+    let app = request.rocket().state::<App>().ok_or_else(|| Error::internal("no application"))?;
+    if let Some(header) = request.headers().get_one("Authorization") {
+        let token = header.strip_prefix("Bearer ").map(str::trim);
+        let signed = match token {
+            Some(token) => accounts::authenticate(app, token).await?,
+            None => None,
+        };
+        return match signed {
+            Some(signed) => Ok(Who(Some(signed))),
+            None => Err(Error::new(Kind::SignInFirst, "sign-in-first")),
+        };
+    }
+    let cookies = request.cookies();
+    let mut signed = match cookies.get(ACCESS) {
+        Some(cookie) => accounts::authenticate(app, cookie.value()).await?,
+        None => None,
+    };
+    if signed.is_none()
+        && let Some(refresh) = cookies.get(REFRESH).map(|c| c.value().to_owned())
+    {
+        match accounts::refresh(app, &refresh).await {
+            Ok(tokens) => {
+                signed = accounts::authenticate(app, &tokens.access_token).await?;
+                if let Some(settings) = request.rocket().state::<HttpSettings>() {
+                    keep(cookies, &tokens, settings.secure_cookies);
+                }
+            }
+            Err(error) if error.kind == Kind::SignInFirst => forget(cookies),
+            Err(error) => return Err(error),
+        }
+    }
+    if signed.is_some() && !is_safe(request.method()) && !same_origin(request) {
+        return Err(Error::new(Kind::Forbidden, "origin"));
+    }
+    Ok(Who(signed))
+}
+
+fn is_safe(method: Method) -> bool {
+    matches!(method, Method::Get | Method::Head | Method::Options)
+}
+
+/// Whether an unsafe request comes from our own pages: a browser says so, and another site cannot make it say so.
+pub(crate) fn same_origin(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    match headers.get_one("Origin") {
+        Some(origin) => {
+            let host = headers.get_one("Host").unwrap_or_default();
+            !host.is_empty() && origin.split_once("://").is_some_and(|(_, rest)| rest == host)
+        }
+        None => headers.get_one("Sec-Fetch-Site") == Some("same-origin"),
+    }
+}
+
+/// Keeps the tokens in a browser.
+pub(crate) fn keep(cookies: &CookieJar<'_>, tokens: &SignedIn, secure: bool) {
+    for (name, value, days) in [(ACCESS, &tokens.access_token, 1), (REFRESH, &tokens.refresh_token, 14)] {
+        cookies.add(
+            Cookie::build((name, value.clone()))
+                .http_only(true)
+                .secure(secure)
+                .same_site(SameSite::Lax)
+                .path("/")
+                .max_age(rocket::time::Duration::days(days)),
+        );
+    }
+}
+
+/// Forgets the tokens in a browser.
+pub(crate) fn forget(cookies: &CookieJar<'_>) {
+    for name in [ACCESS, REFRESH] {
+        cookies.remove(Cookie::build(name).path("/"));
+    }
+}
+
+/// An id in a path; anything else is not found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(Uuid);
+
+impl Id {
+    pub(crate) fn get<T: From<Uuid>>(self) -> T {
+        self.0.into()
+    }
+}
+
+impl<'a> FromParam<'a> for Id {
+    type Error = ();
+
+    fn from_param(text: &'a str) -> Result<Self, ()> {
+        Uuid::parse_str(text).map(Self).map_err(|_| ())
+    }
+}
+
+/// The revision in `If-Match`: `None` without the header, `Some(None)` for `*`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IfMatch(pub(crate) Option<Option<i64>>);
+
+impl IfMatch {
+    /// The revision, where the writer must say which one was seen.
+    pub(crate) fn required(self) -> Result<Option<i64>, Error> {
+        self.0.ok_or_else(|| Error::new(Kind::PreconditionRequired, "if-match"))
+    }
+
+    /// The revision, where the writer may say it.
+    pub(crate) fn optional(self) -> Option<i64> {
+        self.0.flatten()
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for IfMatch {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let Some(header) = request.headers().get_one("If-Match") else { return Outcome::Success(Self(None)) };
+        let tag = header.trim().trim_start_matches("W/").trim_matches('"');
+        if tag == "*" {
+            return Outcome::Success(Self(Some(None)));
+        }
+        if let Ok(revision) = tag.parse() {
+            return Outcome::Success(Self(Some(Some(revision))));
+        }
+        keep_refusal(request, Error::new(Kind::Stale, "if-match-value"));
+        Outcome::Error((Status::PreconditionFailed, ()))
+    }
+}
+
+/// A JSON body.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
+        let refuse = |error: Error| {
+            let status = crate::answer::status(error.kind);
+            keep_refusal(request, error);
+            DataOutcome::Error((status, ()))
+        };
+        // The body stays unread until it is known who asks.
+        match request.guard::<Who>().await {
+            Outcome::Success(_) => {}
+            Outcome::Error((status, ())) => return DataOutcome::Error((status, ())),
+            Outcome::Forward(status) => return DataOutcome::Error((status, ())),
+        }
+        let bytes = match data.open(ByteUnit::Byte(JSON_LIMIT)).into_bytes().await {
+            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
+            Ok(_) => {
+                return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(JSON_LIMIT)));
+            }
+            Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => DataOutcome::Success(Self(value)),
+            Err(error) => {
+                let error = Error::new(Kind::Invalid, "json")
+                    .with("line", error.line())
+                    .with("column", error.column())
+                    .with("problem", error);
+                refuse(error)
+            }
+        }
+    }
+}
+
+/// The `Idempotency-Key` of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Key(pub(crate) Option<String>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Key {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let key = request.headers().get_one("Idempotency-Key").map(str::trim).filter(|k| !k.is_empty());
+        match key {
+            Some(key) if key.len() > 200 => {
+                keep_refusal(request, Error::new(Kind::Invalid, "idempotency-key"));
+                Outcome::Error((Status::UnprocessableEntity, ()))
+            }
+            key => Outcome::Success(Self(key.map(str::to_owned))),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Sessions, accounts, organisations.
+
+use ami_services::App;
+use ami_services::accounts::{self as services, Me, SignedIn};
+use ami_services::organisations::{self, OrganisationInput, OrganisationView};
+use rocket::http::Status;
+use rocket::{Route, State, delete, get, post, put, routes};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{Api, once};
+use crate::answer::{Answer, ApiError};
+use crate::guards::{Body, Id, Key, Who};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        sign_in,
+        refresh,
+        sign_out,
+        me,
+        sign_up,
+        confirm,
+        request_reset,
+        choose_password,
+        create_organisation,
+        show_organisation,
+        update_organisation
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Credentials {
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct RefreshToken {
+    refresh_token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewAccount {
+    email: String,
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Token {
+    token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Address {
+    email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewPassword {
+    token: String,
+    password: String,
+}
+
+/// Signs in.
+#[utoipa::path(tag = "comptes", request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
+#[post("/session", data = "<body>")]
+async fn sign_in(app: &State<App>, body: Body<Credentials>) -> Api<SignedIn> {
+    Ok(Answer::ok(services::sign_in(app, &body.0.email, &body.0.password).await?))
+}
+
+/// Exchanges a refresh token for new tokens.
+#[utoipa::path(tag = "comptes", request_body = RefreshToken, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
+#[post("/session/refresh", data = "<body>")]
+async fn refresh(app: &State<App>, body: Body<RefreshToken>) -> Api<SignedIn> {
+    Ok(Answer::ok(services::refresh(app, &body.0.refresh_token).await?))
+}
+
+/// Signs out.
+#[utoipa::path(tag = "comptes", responses((status = 204)))]
+#[delete("/session")]
+async fn sign_out(app: &State<App>, who: Who) -> Result<Status, ApiError> {
+    services::sign_out(app, who.signed()?.family).await?;
+    Ok(Status::NoContent)
+}
+
+/// One's own account.
+#[utoipa::path(tag = "comptes", responses((status = 200, body = Me), (status = 401, body = crate::answer::ProblemBody)))]
+#[get("/me")]
+async fn me(app: &State<App>, who: Who) -> Api<Me> {
+    Ok(Answer::ok(services::show_me(app, who.signed()?).await?))
+}
+
+/// Makes an account; the address is confirmed by a message.
+#[utoipa::path(tag = "comptes", request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody)))]
+#[post("/accounts", data = "<body>")]
+async fn sign_up(app: &State<App>, body: Body<NewAccount>) -> Result<Status, ApiError> {
+    services::sign_up(app, &body.0.email, &body.0.name, &body.0.password).await?;
+    Ok(Status::Accepted)
+}
+
+/// Confirms an address.
+#[utoipa::path(tag = "comptes", request_body = Token, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[post("/accounts/confirmation", data = "<body>")]
+async fn confirm(app: &State<App>, body: Body<Token>) -> Result<Status, ApiError> {
+    services::confirm_email(app, &body.0.token).await?;
+    Ok(Status::NoContent)
+}
+
+/// Asks for a link to choose another password.
+#[utoipa::path(tag = "comptes", request_body = Address, responses((status = 202)))]
+#[post("/accounts/password-reset", data = "<body>")]
+async fn request_reset(app: &State<App>, body: Body<Address>) -> Result<Status, ApiError> {
+    services::request_password_reset(app, &body.0.email).await?;
+    Ok(Status::Accepted)
+}
+
+/// Chooses a password with a token.
+#[utoipa::path(tag = "comptes", request_body = NewPassword, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[put("/accounts/password", data = "<body>")]
+async fn choose_password(app: &State<App>, body: Body<NewPassword>) -> Result<Status, ApiError> {
+    services::choose_password(app, &body.0.token, &body.0.password).await?;
+    Ok(Status::NoContent)
+}
+
+/// Registers an organisation.
+#[utoipa::path(tag = "structures", request_body = OrganisationInput, responses((status = 201, body = OrganisationView)))]
+#[post("/organisations", data = "<body>")]
+async fn create_organisation(
+    app: &State<App>,
+    who: Who,
+    key: Key,
+    body: Body<OrganisationInput>,
+) -> Api<serde_json::Value> {
+    let request = format!("POST /organisations {}", serde_json::to_string(&body.0).unwrap_or_default());
+    once(app, &who, key, request, async {
+        Ok(Answer::created(organisations::create_organisation(app, who.actor(), &body.0).await?))
+    })
+    .await
+}
+
+/// Reads an organisation, as a member.
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), responses((status = 200, body = OrganisationView)))]
+#[get("/organisations/<id>")]
+async fn show_organisation(app: &State<App>, who: Who, id: Id) -> Api<OrganisationView> {
+    Ok(Answer::ok(organisations::show_organisation(app, who.actor(), id.get()).await?))
+}
+
+/// Changes an organisation, as a member.
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = OrganisationInput, responses((status = 200, body = OrganisationView)))]
+#[put("/organisations/<id>", data = "<body>")]
+async fn update_organisation(
+    app: &State<App>,
+    who: Who,
+    id: Id,
+    body: Body<OrganisationInput>,
+) -> Api<OrganisationView> {
+    Ok(Answer::ok(organisations::update_organisation(app, who.actor(), id.get(), &body.0).await?))
+}

@@ -1,0 +1,233 @@
+//! Dossiers, their answers, files, deposits and admissibility.
+
+use ami_domain::dossier::InadmissibleReason;
+use ami_domain::ids::DossierId;
+use ami_services::deposits::{self, Receipt};
+use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
+use ami_services::pieces::{self, PieceView};
+use ami_services::{App, Kind, review};
+use rocket::data::{ByteUnit, Data};
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::{FromRequest, Outcome, Request};
+use rocket::response::{self, Responder, Response};
+use rocket::{Route, State, delete, get, patch, post, put, routes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::calls::Items;
+use super::{Api, once};
+use crate::answer::{Answer, ApiError, Download, disposition, name_in_disposition};
+use crate::guards::{Body, Id, IfMatch, Key, Who};
+
+/// Nothing larger than this is read, whatever a slot allows.
+const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        create,
+        mine,
+        show,
+        save_answers,
+        put_piece,
+        delete_piece,
+        piece_content,
+        deposit,
+        take_back,
+        withdraw,
+        receipt,
+        receipt_pdf,
+        examine
+    ]
+}
+
+#[derive(Deserialize, Serialize, ToSchema)]
+struct NewDossier {
+    organisation_id: Uuid,
+    lot: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Finding {
+    /// Whether the jury may examine it.
+    admissible: bool,
+    /// `late`, `ineligible` or `incomplete`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    reason: Option<InadmissibleReason>,
+    /// In words, for the applicant.
+    #[serde(default)]
+    comment: String,
+}
+
+/// Begins a dossier for a lot.
+#[utoipa::path(tag = "dossiers", params(("code" = String, Path)), request_body = NewDossier, responses((status = 201, body = DossierView), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/calls/<code>/dossiers", data = "<body>")]
+async fn create(app: &State<App>, who: Who, code: &str, key: Key, body: Body<NewDossier>) -> Api<Value> {
+    let request = format!("POST /calls/{code}/dossiers {}", serde_json::to_string(&body.0).unwrap_or_default());
+    once(app, &who, key, request, async {
+        let made = services::create_dossier(app, who.actor(), code, body.0.organisation_id.into(), &body.0.lot).await?;
+        let revision = made.revision;
+        Ok(Answer::created(made).tagged(revision))
+    })
+    .await
+}
+
+/// The dossiers of one's own organisations.
+#[utoipa::path(tag = "dossiers", responses((status = 200, body = Items<DossierSummary>)))]
+#[get("/dossiers")]
+async fn mine(app: &State<App>, who: Who) -> Api<Items<DossierSummary>> {
+    Ok(Answer::ok(Items { items: services::list_mine(app, who.actor()).await? }))
+}
+
+/// A dossier: whole for its applicant; as filed for an officer after closing or a juror it was assigned to.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 404, body = crate::answer::ProblemBody)))]
+#[get("/dossiers/<id>")]
+async fn show(app: &State<App>, who: Who, id: Id) -> Api<Value> {
+    match services::show_dossier(app, who.actor(), id.get()).await {
+        Ok(view) => {
+            let revision = view.revision;
+            let body = serde_json::to_value(view).map_err(ami_services::Error::internal)?;
+            Ok(Answer::ok(body).tagged(revision))
+        }
+        Err(error) if error.kind == Kind::NotFound => {
+            let filed = review::show_filed(app, who.actor(), id.get()).await?;
+            Ok(Answer::ok(serde_json::to_value(filed).map_err(ami_services::Error::internal)?))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Saves answers by field code. `If-Match` carries the dossier's revision; a field changed since is not overwritten.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), request_body = Object, responses((status = 200, body = SavedAnswers), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
+#[patch("/dossiers/<id>/answers", data = "<body>")]
+async fn save_answers(
+    app: &State<App>,
+    who: Who,
+    id: Id,
+    if_match: IfMatch,
+    body: Body<Map<String, Value>>,
+) -> Api<SavedAnswers> {
+    let seen = if_match.required()?;
+    let saved = services::save_answers(app, who.actor(), id.get(), seen, &body.0, OnInvalid::Refuse).await?;
+    let revision = saved.revision;
+    Ok(Answer::ok(saved).tagged(revision))
+}
+
+/// The name of an uploaded file.
+struct FileName(String);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for FileName {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        Outcome::Success(Self(
+            request.headers().get_one("Content-Disposition").map_or_else(String::new, name_in_disposition),
+        ))
+    }
+}
+
+/// Uploads a file to a slot: the raw body, its name in `Content-Disposition`. The type is known from the bytes.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("slot" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PieceView), (status = 413, body = crate::answer::ProblemBody), (status = 415, body = crate::answer::ProblemBody)))]
+#[put("/dossiers/<id>/pieces/<slot>", data = "<data>")]
+async fn put_piece(app: &State<App>, who: Who, id: Id, slot: &str, name: FileName, data: Data<'_>) -> Api<PieceView> {
+    let reader = data.open(MOST_UPLOAD);
+    Ok(Answer::ok(pieces::upload_piece(app, who.actor(), id.get(), slot, &name.0, reader).await?))
+}
+
+/// Takes a file out of a draft.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("piece" = String, Path)), responses((status = 204)))]
+#[delete("/dossiers/<id>/pieces/<piece>")]
+async fn delete_piece(app: &State<App>, who: Who, id: Id, piece: Id) -> Result<Status, ApiError> {
+    pieces::remove_piece(app, who.actor(), id.get(), piece.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// A stored file on its way out.
+pub(crate) struct Content {
+    pub(crate) view: PieceView,
+    pub(crate) object: ami_services::pieces::Opened,
+}
+
+impl<'r> Responder<'r, 'static> for Content {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let inline = self.view.shown_inline;
+        Response::build()
+            .header(Header::new("Content-Type", self.view.format.media_type()))
+            .header(Header::new("Content-Length", self.object.size.to_string()))
+            .header(Header::new("Content-Disposition", disposition(&self.view.name, inline)))
+            // Whatever the file holds, it runs nothing and reaches nothing of ours.
+            .header(Header::new(
+                "Content-Security-Policy",
+                "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+            ))
+            .streamed_body(self.object.reader)
+            .ok()
+    }
+}
+
+/// The bytes of a file.
+#[utoipa::path(tag = "dossiers", params(("piece" = String, Path)), responses((status = 200, content_type = "application/octet-stream")))]
+#[get("/pieces/<piece>")]
+async fn piece_content(app: &State<App>, who: Who, piece: Id) -> Result<Content, ApiError> {
+    let (view, object) = pieces::open_piece(app, who.actor(), piece.get()).await?;
+    Ok(Content { view, object })
+}
+
+/// Files the dossier.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Receipt), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
+#[post("/dossiers/<id>/deposit")]
+async fn deposit(app: &State<App>, who: Who, id: Id, key: Key) -> Api<Value> {
+    let dossier: DossierId = id.get();
+    once(app, &who, key, format!("POST /dossiers/{dossier}/deposit"), async {
+        Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), dossier).await?))
+    })
+    .await
+}
+
+/// Takes the deposit back, to change the dossier and file it again before closing.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204)))]
+#[delete("/dossiers/<id>/deposit")]
+async fn take_back(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiError> {
+    deposits::take_back(app, who.actor(), id.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// Withdraws the dossier for good.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204)))]
+#[post("/dossiers/<id>/withdrawal")]
+async fn withdraw(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiError> {
+    deposits::withdraw(app, who.actor(), id.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// The last receipt, or that of a version.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, body = Receipt)))]
+#[get("/dossiers/<id>/receipt?<version>")]
+async fn receipt(app: &State<App>, who: Who, id: Id, version: Option<i64>) -> Api<Receipt> {
+    Ok(Answer::ok(deposits::show_receipt(app, who.actor(), id.get(), version).await?))
+}
+
+/// The same as PDF.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
+#[get("/dossiers/<id>/receipt.pdf?<version>")]
+async fn receipt_pdf(app: &State<App>, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
+    let bytes = deposits::receipt_pdf(app, who.actor(), id.get(), version).await?;
+    Ok(Download { bytes, name: "accuse-reception.pdf".into(), kind: ContentType::PDF, inline: false })
+}
+
+/// Says whether a filed dossier may be examined.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), request_body = Finding, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[put("/dossiers/<id>/admissibility", data = "<body>")]
+async fn examine(app: &State<App>, who: Who, id: Id, body: Body<Finding>) -> Result<Status, ApiError> {
+    let finding = body.0;
+    let inadmissible = match (finding.admissible, finding.reason) {
+        (true, _) => None,
+        (false, Some(reason)) => Some((reason, finding.comment)),
+        (false, None) => return Err(ami_services::Error::field("/reason", "reason-needed").into()),
+    };
+    review::examine_dossier(app, who.actor(), id.get(), inadmissible).await?;
+    Ok(Status::NoContent)
+}

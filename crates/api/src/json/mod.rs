@@ -1,0 +1,110 @@
+//! The JSON API.
+
+mod accounts;
+mod calls;
+mod dossiers;
+mod jury;
+mod rankings;
+
+use ami_services::accounts::Signed;
+use ami_services::{App, Error, Kind, idempotency};
+use rocket::http::{ContentType, Status};
+use rocket::request::Request;
+use rocket::{Catcher, Route, catch, catchers, get, routes};
+use serde::Serialize;
+use utoipa::OpenApi;
+
+use crate::answer::{Answer, ApiError, ProblemBody};
+use crate::guards::{Key, Refusal, Who};
+
+type Api<T> = Result<Answer<T>, ApiError>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ami", description = "Appels à manifestation d'intérêt : dossiers, jury, classements, décisions."),
+    servers((url = "/api/v1")),
+    paths(
+        accounts::sign_in, accounts::refresh, accounts::sign_out, accounts::me, accounts::sign_up, accounts::confirm,
+        accounts::request_reset, accounts::choose_password, accounts::create_organisation, accounts::show_organisation,
+        accounts::update_organisation,
+        calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
+        dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
+        dossiers::piece_content, dossiers::deposit, dossiers::take_back, dossiers::withdraw, dossiers::receipt,
+        dossiers::receipt_pdf, dossiers::examine,
+        jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
+        jury::sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
+        rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::decide, rankings::decision,
+        rankings::decisions, rankings::csv, rankings::xlsx,
+    ),
+    components(schemas(ProblemBody)),
+)]
+struct Description;
+
+pub(crate) fn openapi_text() -> String {
+    Description::openapi().to_pretty_json().unwrap_or_default()
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    let mut all = routes![openapi];
+    all.extend(accounts::routes());
+    all.extend(calls::routes());
+    all.extend(dossiers::routes());
+    all.extend(jury::routes());
+    all.extend(rankings::routes());
+    all
+}
+
+#[get("/openapi.json")]
+fn openapi() -> (ContentType, String) {
+    (ContentType::JSON, openapi_text())
+}
+
+pub(crate) fn catchers() -> Vec<Catcher> {
+    catchers![refused]
+}
+
+/// What a guard refused, what no route takes, what broke: always a problem.
+#[catch(default)]
+fn refused(status: Status, request: &Request<'_>) -> ApiError {
+    ApiError(refusal(status, request))
+}
+
+/// The error behind a caught status.
+pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
+    let kept = request.local_cache(|| Refusal(std::sync::Mutex::new(None)));
+    if let Some(error) = kept.0.lock().ok().and_then(|mut slot| slot.take()) {
+        return error;
+    }
+    match status.code {
+        401 => Error::new(Kind::SignInFirst, "sign-in-first"),
+        403 => Error::new(Kind::Forbidden, "not-yours"),
+        413 => Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(2 * 1024 * 1024)),
+        400 | 415 | 422 => Error::new(Kind::Invalid, "bad-request"),
+        503 => Error::new(Kind::Unavailable, "unavailable"),
+        500..=599 => Error::internal(format!("caught {status}")),
+        _ => Error::not_found(),
+    }
+}
+
+/// Does something once per `Idempotency-Key`: the same request again gets the same answer, another one under the same key a
+/// conflict. Only what succeeded is kept: a refusal may be put right and tried again.
+async fn once<T: Serialize>(
+    app: &App,
+    who: &Who,
+    key: Key,
+    request: String,
+    work: impl Future<Output = Api<T>>,
+) -> Api<serde_json::Value> {
+    let plain = |answer: Answer<T>| -> Api<serde_json::Value> {
+        let body = serde_json::to_value(&answer.body).map_err(Error::internal)?;
+        Ok(Answer { status: answer.status, revision: answer.revision, body })
+    };
+    let (Some(key), Some(Signed { account, .. })) = (key.0, who.0.as_ref()) else { return plain(work.await?) };
+    if let Some((status, body)) = idempotency::find(app, account.id, &key, &request).await? {
+        let status = Status::from_code(status).unwrap_or(Status::Ok);
+        return Ok(Answer { status, revision: None, body });
+    }
+    let answer = plain(work.await?)?;
+    idempotency::keep(app, account.id, &key, &request, answer.status.code, &answer.body).await?;
+    Ok(answer)
+}

@@ -1,0 +1,135 @@
+//! Rankings and decisions.
+
+use ami_domain::decision::{DecisionKind, Proposal};
+use ami_domain::text;
+use ami_services::decisions::{self as taken, DecisionLine, DecisionView};
+use ami_services::rankings::{self as services, RankingSummary, RankingView};
+use ami_services::{App, Error};
+use rocket::http::ContentType;
+use rocket::request::FromParam;
+use rocket::{Route, State, get, post, put, routes};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::calls::Items;
+use super::{Api, once};
+use crate::answer::{Answer, ApiError, Download};
+use crate::guards::{Body, Id, IfMatch, Key, Who};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![compute, list, show, pdf, decide, decision, decisions, csv, xlsx]
+}
+
+/// An id followed by `.pdf`.
+struct PdfId(Id);
+
+impl<'a> FromParam<'a> for PdfId {
+    type Error = ();
+
+    fn from_param(text: &'a str) -> Result<Self, ()> {
+        text.strip_suffix(".pdf").ok_or(()).and_then(Id::from_param).map(Self)
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewDecision {
+    /// `retained`, `reserve`, `refused`, `inadmissible` or `without_outcome`.
+    #[serde(alias = "kind")]
+    #[schema(value_type = String)]
+    decision: DecisionKind,
+    /// Yearly support in euros; what was asked for when left out.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    amount: Option<Value>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Computes a ranking per lot and keeps it.
+#[utoipa::path(tag = "classements", params(("code" = String, Path)), responses((status = 201, body = RankingView)))]
+#[post("/calls/<code>/rankings")]
+async fn compute(app: &State<App>, who: Who, code: &str, key: Key) -> Api<Value> {
+    once(app, &who, key, format!("POST /calls/{code}/rankings"), async {
+        Ok(Answer::created(services::compute_ranking(app, who.actor(), code).await?))
+    })
+    .await
+}
+
+/// The rankings of a call, newest first.
+#[utoipa::path(tag = "classements", params(("code" = String, Path)), responses((status = 200, body = Items<RankingSummary>)))]
+#[get("/calls/<code>/rankings")]
+async fn list(app: &State<App>, who: Who, code: &str) -> Api<Items<RankingSummary>> {
+    Ok(Answer::ok(Items { items: services::list_rankings(app, who.actor(), code).await? }))
+}
+
+/// One ranking with its derivation.
+#[utoipa::path(tag = "classements", params(("id" = String, Path)), responses((status = 200, body = RankingView)))]
+#[get("/rankings/<id>", rank = 2)]
+async fn show(app: &State<App>, who: Who, id: Id) -> Api<RankingView> {
+    Ok(Answer::ok(services::show_ranking(app, who.actor(), id.get()).await?))
+}
+
+/// The same as PDF: the address of the ranking followed by `.pdf`.
+#[utoipa::path(tag = "classements", path = "/rankings/{id}.pdf", params(("id" = String, Path)), responses((status = 200, content_type = "application/pdf")))]
+#[get("/rankings/<id>", rank = 1)]
+async fn pdf(app: &State<App>, who: Who, id: PdfId) -> Result<Download, ApiError> {
+    let bytes = services::ranking_pdf(app, who.actor(), id.0.get()).await?;
+    Ok(Download { bytes, name: "classement.pdf".into(), kind: ContentType::PDF, inline: false })
+}
+
+/// Records a decision.
+#[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody)))]
+#[put("/dossiers/<id>/decision", data = "<body>")]
+async fn decide(app: &State<App>, who: Who, id: Id, if_match: IfMatch, body: Body<NewDecision>) -> Api<DecisionView> {
+    let amount_cents = match &body.0.amount {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(n)) => Some(text::hundredths(&n.to_string())),
+        Some(Value::String(s)) => Some(text::hundredths(s)),
+        Some(_) => Some(None),
+    };
+    let amount_cents = match amount_cents {
+        None => None,
+        Some(Some(cents)) => Some(cents),
+        Some(None) => return Err(Error::field("/amount", "field-number").into()),
+    };
+    let proposal = Proposal { kind: body.0.decision, amount_cents, reason: body.0.reason };
+    let view = taken::record_decision(app, who.actor(), id.get(), if_match.optional(), proposal).await?;
+    let revision = view.revision;
+    Ok(Answer::ok(view).tagged(revision))
+}
+
+/// The decision on a dossier.
+#[utoipa::path(tag = "décisions", params(("id" = String, Path)), responses((status = 200, body = DecisionView), (status = 404, body = crate::answer::ProblemBody)))]
+#[get("/dossiers/<id>/decision")]
+async fn decision(app: &State<App>, who: Who, id: Id) -> Api<DecisionView> {
+    let view = taken::show_decision(app, who.actor(), id.get()).await?.ok_or_else(Error::not_found)?;
+    let revision = view.revision;
+    Ok(Answer::ok(view).tagged(revision))
+}
+
+/// Every filed dossier with its decision.
+#[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, body = Items<DecisionLine>)))]
+#[get("/calls/<code>/decisions")]
+async fn decisions(app: &State<App>, who: Who, code: &str) -> Api<Items<DecisionLine>> {
+    Ok(Answer::ok(Items { items: taken::list_decisions(app, who.actor(), code).await? }))
+}
+
+/// The same as CSV.
+#[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, content_type = "text/csv")))]
+#[get("/calls/<code>/decisions.csv")]
+async fn csv(app: &State<App>, who: Who, code: &str) -> Result<Download, ApiError> {
+    let bytes = taken::decisions_csv(app, who.actor(), code).await?;
+    let kind = ContentType::new("text", "csv").with_params([("charset", "utf-8")]);
+    Ok(Download { bytes, name: format!("decisions-{code}.csv"), kind, inline: false })
+}
+
+/// The same as XLSX.
+#[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+#[get("/calls/<code>/decisions.xlsx")]
+async fn xlsx(app: &State<App>, who: Who, code: &str) -> Result<Download, ApiError> {
+    let bytes = taken::decisions_xlsx(app, who.actor(), code).await?;
+    let kind = ContentType::new("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+    Ok(Download { bytes, name: format!("decisions-{code}.xlsx"), kind, inline: false })
+}
