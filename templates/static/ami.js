@@ -1,0 +1,90 @@
+// Progressive enhancement only: every page works without this file.
+const say = (node, text) => { if (node) node.textContent = text; };
+
+// Character counters.
+for (const area of document.querySelectorAll("textarea[data-max]")) {
+  const out = document.querySelector(`[data-count="${CSS.escape(area.id)}"]`);
+  const max = Number(area.dataset.max);
+  const count = () => {
+    const n = [...area.value.trim()].length;
+    say(out, `${n} caractères sur ${max}${n > max ? " : trop long" : ""}.`);
+  };
+  area.addEventListener("input", count);
+  count();
+}
+
+// Saving while people write: the form's own address, told to answer in JSON.
+for (const form of document.querySelectorAll("form[data-autosave]")) {
+  const state = form.querySelector("[data-state]");
+  let timer = 0, busy = false, again = false;
+  const save = async () => {
+    if (busy) { again = true; return; }
+    busy = true; again = false;
+    say(state, "Enregistrement…");
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", headers: { "X-Autosave": "1" }, body: new URLSearchParams(new FormData(form)),
+      });
+      const body = await answer.json();
+      if (answer.ok) {
+        const revision = form.querySelector("input[name=revision]");
+        if (revision && body.revision !== undefined) revision.value = body.revision;
+        const wrong = body.problems ?? 0;
+        say(state, wrong ? `Enregistré. ${wrong} réponse(s) à corriger.` : "Enregistré.");
+      } else {
+        say(state, `Non enregistré : ${body.detail ?? "réessayez."}`);
+      }
+    } catch {
+      say(state, "Non enregistré : pas de réseau. Votre texte reste à l'écran ; nous réessaierons à la prochaine modification.");
+    }
+    busy = false;
+    if (again) save();
+  };
+  form.addEventListener("input", () => { clearTimeout(timer); say(state, "Modifications en cours…"); timer = setTimeout(save, 800); });
+  form.addEventListener("submit", () => { clearTimeout(timer); });
+}
+
+// Uploads with progress.
+for (const form of document.querySelectorAll("form[data-upload]")) {
+  form.addEventListener("submit", (event) => {
+    const file = form.querySelector("input[type=file]").files[0];
+    if (!file) return;
+    event.preventDefault();
+    const state = form.querySelector("[data-state]");
+    const bar = form.querySelector("progress");
+    const request = new XMLHttpRequest();
+    request.open("PUT", form.dataset.upload);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Content-Disposition", `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`);
+    bar.hidden = false;
+    request.upload.onprogress = (e) => { bar.max = e.total; bar.value = e.loaded; say(state, `Envoi : ${Math.round(100 * e.loaded / e.total)} %`); };
+    request.onload = () => {
+      if (request.status < 300) { location.reload(); return; }
+      let detail = "L'envoi a échoué. Recommencez.";
+      try { detail = JSON.parse(request.responseText).detail; } catch { /* not ours */ }
+      bar.hidden = true;
+      say(state, detail);
+    };
+    request.onerror = () => { bar.hidden = true; say(state, "L'envoi a été interrompu. Recommencez."); };
+    request.send(file);
+  });
+}
+
+// The running total of a score sheet.
+const total = document.querySelector("[data-total]");
+if (total) {
+  const compute = () => {
+    let sum = 0, marked = 0;
+    const groups = document.querySelectorAll("[data-weight]");
+    for (const group of groups) {
+      const checked = group.querySelector("input:checked");
+      if (!checked || checked.value === "") continue;
+      marked += 1;
+      sum += Number(group.dataset.weight) * (Number(checked.value) - Number(group.dataset.min)) / (Number(group.dataset.max) - Number(group.dataset.min));
+    }
+    say(total, `${sum.toFixed(2).replace(".", ",")} points pour ${marked} critère(s) sur ${groups.length}`);
+  };
+  document.addEventListener("change", compute);
+  compute();
+}
+document.getElementById("erreurs")?.focus();

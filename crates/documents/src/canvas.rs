@@ -347,6 +347,7 @@ impl Canvas {
         let mut preferences = lopdf::Dictionary::new();
         preferences.set("DisplayDocTitle", true);
         catalog.set("ViewerPreferences", lopdf::Object::Dictionary(preferences));
+        document.compress();
         let mut bytes = Vec::new();
         document.save_to(&mut bytes).map_err(|e| DocumentError::Pdf(e.to_string()))?;
         Ok(bytes)

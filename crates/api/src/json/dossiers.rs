@@ -133,8 +133,13 @@ impl<'r> FromRequest<'r> for FileName {
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("slot" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PieceView), (status = 413, body = crate::answer::ProblemBody), (status = 415, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/pieces/<slot>", data = "<data>")]
 async fn put_piece(app: &State<App>, who: Who, id: Id, slot: &str, name: FileName, data: Data<'_>) -> Api<PieceView> {
-    let reader = data.open(MOST_UPLOAD);
-    Ok(Answer::ok(pieces::upload_piece(app, who.actor(), id.get(), slot, &name.0, reader).await?))
+    let mut reader = data.open(MOST_UPLOAD);
+    let outcome = pieces::upload_piece(app, who.actor(), id.get(), slot, &name.0, &mut reader).await;
+    if outcome.is_err() && who.0.is_some() {
+        // A client that is still sending would see a broken connection in place of the answer.
+        let _ = tokio::io::copy(&mut reader, &mut tokio::io::sink()).await;
+    }
+    Ok(Answer::ok(outcome?))
 }
 
 /// Takes a file out of a draft.

@@ -79,7 +79,7 @@ pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
         401 => Error::new(Kind::SignInFirst, "sign-in-first"),
         403 => Error::new(Kind::Forbidden, "not-yours"),
         413 => Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(2 * 1024 * 1024)),
-        400 | 415 | 422 => Error::new(Kind::Invalid, "bad-request"),
+        400 | 415 => Error::new(Kind::Invalid, "bad-request"),
         503 => Error::new(Kind::Unavailable, "unavailable"),
         500..=599 => Error::internal(format!("caught {status}")),
         _ => Error::not_found(),

@@ -1,22 +1,214 @@
-//! The pages.
+//! The pages: rendered on the server, whole without JavaScript. Each handler calls one use case and fills one template.
 
-use ami_services::App;
-use rocket::http::{ContentType, Status};
-use rocket::request::Request;
+mod applicant;
+mod forms;
+mod jury;
+mod officer;
+mod public;
+
+use ami_services::{App, Error, Kind};
+use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
+use rocket::request::{FromRequest, Outcome, Request};
+use rocket::response::{self, Redirect, Responder, Response};
 use rocket::{Catcher, Route, State, catch, catchers, get, routes};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::guards::Who;
+
+/// A note for the next page.
+const FLASH: &str = "ami_note";
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![alive, ready, jwks]
+    let mut all = routes![alive, ready, jwks, asset];
+    all.extend(public::routes());
+    all.extend(applicant::routes());
+    all.extend(jury::routes());
+    all.extend(officer::routes());
+    all
 }
 
 pub(crate) fn catchers() -> Vec<Catcher> {
     catchers![refused]
 }
 
+/// What every page shows around its own matter.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Chrome {
+    name: Option<String>,
+    nav: Vec<(&'static str, String)>,
+    flash: Option<String>,
+    demonstration: bool,
+    path: String,
+    now: String,
+}
+
+/// Everything a page handler needs: the application, who asks, what is around the page.
+pub(crate) struct Ctx<'r> {
+    pub(crate) app: &'r App,
+    pub(crate) who: Who,
+    chrome: Chrome,
+    autosave: bool,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Ctx<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let who = match request.guard::<Who>().await {
+            Outcome::Success(who) => who,
+            Outcome::Error(error) => return Outcome::Error(error),
+            Outcome::Forward(status) => return Outcome::Forward(status),
+        };
+        let Some(app) = request.rocket().state::<App>() else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        // Anybody's form may be sent by another site; signing in is one of them.
+        if request.method() == rocket::http::Method::Post && !crate::guards::same_origin(request) {
+            crate::guards::keep_refusal(request, Error::new(Kind::Forbidden, "origin"));
+            return Outcome::Error((Status::Forbidden, ()));
+        }
+        let cookies = request.cookies();
+        let flash = cookies.get(FLASH).map(|c| c.value().to_owned());
+        if flash.is_some() {
+            cookies.remove(Cookie::build(FLASH).path("/"));
+        }
+        let flash = flash.and_then(|key| ami_views::message(&format!("note-{key}"), &[]));
+        let chrome = chrome(app, &who, request.uri().path().as_str(), flash);
+        let autosave = request.headers().contains("X-Autosave");
+        Outcome::Success(Self { app, who, chrome, autosave })
+    }
+}
+
+fn chrome(app: &App, who: &Who, path: &str, flash: Option<String>) -> Chrome {
+    let mut nav = Vec::new();
+    if let Some(signed) = &who.0 {
+        nav.push(("Mon espace", "/espace".to_owned()));
+        if !signed.actor.seats.is_empty() {
+            nav.push(("Mes dossiers à noter", "/jury".to_owned()));
+        }
+    }
+    Chrome {
+        name: who.0.as_ref().map(|s| s.account.name.clone()),
+        nav,
+        flash,
+        demonstration: app.settings.demonstration,
+        path: path.to_owned(),
+        now: ami_views::date_time(app.clock.now()),
+    }
+}
+
+/// A page's answer, or an error as a page.
+pub(crate) type Html = Result<PageAnswer, PageError>;
+
+/// What a page handler gives.
+pub(crate) enum PageAnswer {
+    Page(Status, String),
+    Redirect(Box<Redirect>),
+    Json(Status, Value),
+}
+
+impl<'r> Responder<'r, 'static> for PageAnswer {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        match self {
+            Self::Page(status, html) => (status, (ContentType::HTML, html)).respond_to(request),
+            Self::Redirect(to) => (*to).respond_to(request),
+            Self::Json(status, value) => (status, (ContentType::JSON, value.to_string())).respond_to(request),
+        }
+    }
+}
+
+/// An error, to be shown as a page or, to a page's own script, as JSON.
+pub(crate) struct PageError(pub(crate) Error);
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl<'r> Responder<'r, 'static> for PageError {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        error_page(&self.0, request)
+    }
+}
+
+fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static> {
+    let problem = crate::answer::problem(error);
+    let status = crate::answer::status(error.kind);
+    if request.headers().contains("X-Autosave") {
+        let body = json!({ "detail": problem.detail });
+        return (status, (ContentType::JSON, body.to_string())).respond_to(request);
+    }
+    if error.kind == Kind::SignInFirst && request.method() == rocket::http::Method::Get {
+        let back = request.uri().to_string();
+        let to = format!("/connexion?vers={}", rocket::http::RawStr::new(&back).percent_encode());
+        return Redirect::to(to).respond_to(request);
+    }
+    let Some(app) = request.rocket().state::<App>() else { return Err(Status::InternalServerError) };
+    let chrome = chrome(app, &Who(None), request.uri().path().as_str(), None);
+    let context = json!({ "chrome": chrome, "problem": problem });
+    match app.views.page("pages/error.html", &context) {
+        Ok(html) => (status, (ContentType::HTML, html)).respond_to(request),
+        Err(error) => {
+            tracing::error!(%error, "the error page failed");
+            Err(Status::InternalServerError)
+        }
+    }
+}
+
+impl Ctx<'_> {
+    /// Renders a page.
+    pub(crate) fn page(&self, template: &str, body: &Value) -> Html {
+        self.page_with(Status::Ok, template, body)
+    }
+
+    /// Renders a page with a status.
+    pub(crate) fn page_with(&self, status: Status, template: &str, body: &Value) -> Html {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            chrome: &'a Chrome,
+            #[serde(flatten)]
+            body: &'a Value,
+        }
+        let html = self.app.views.page(&format!("pages/{template}.html"), &Whole { chrome: &self.chrome, body })?;
+        Ok(PageAnswer::Page(status, html))
+    }
+
+    /// Goes on to another page, with a note there.
+    pub(crate) fn go(&self, cookies: &CookieJar<'_>, to: String, note: Option<&'static str>) -> Html {
+        if let Some(note) = note {
+            cookies.add(Cookie::build((FLASH, note)).path("/").http_only(true).same_site(rocket::http::SameSite::Lax));
+        }
+        Ok(PageAnswer::Redirect(Box::new(Redirect::to(to))))
+    }
+}
+
+/// The errors of a form for its page: anchors, labels and sentences.
+pub(crate) fn listed(error: &Error) -> Value {
+    let problem = crate::answer::problem(error);
+    if problem.errors.is_empty() {
+        return json!([{ "anchor": "", "label": "", "detail": problem.detail }]);
+    }
+    problem
+        .errors
+        .iter()
+        .map(|e| {
+            let anchor = e.pointer.trim_start_matches('/').replace('/', ".");
+            json!({ "anchor": anchor, "label": "Voir", "detail": e.detail })
+        })
+        .collect()
+}
+
+/// Whether an error is one that the form's own page shows.
+pub(crate) const fn is_of_form(error: &Error) -> bool {
+    matches!(error.kind, Kind::Invalid | Kind::Conflict | Kind::Stale | Kind::TooLarge | Kind::UnsupportedType)
+}
+
 #[catch(default)]
-fn refused(status: Status, request: &Request<'_>) -> (Status, String) {
-    let error = crate::json::refusal(status, request);
-    (crate::answer::status(error.kind), crate::answer::sentence(error.code, &error.args))
+fn refused(status: Status, request: &Request<'_>) -> PageError {
+    PageError(crate::json::refusal(status, request))
 }
 
 #[get("/healthz")]
@@ -33,4 +225,22 @@ async fn ready(app: &State<App>) -> (Status, &'static str) {
 #[get("/.well-known/jwks.json")]
 fn jwks(app: &State<App>) -> (ContentType, String) {
     (ContentType::JSON, app.keys.jwks().to_string())
+}
+
+/// A static file; its address changes with its contents.
+struct Static(&'static ami_views::Asset);
+
+impl<'r> Responder<'r, 'static> for Static {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        Response::build()
+            .header(Header::new("Content-Type", self.0.content_type))
+            .header(Header::new("Cache-Control", "public, max-age=31536000, immutable"))
+            .sized_body(self.0.text.len(), std::io::Cursor::new(self.0.text))
+            .ok()
+    }
+}
+
+#[get("/static/<path>")]
+fn asset(path: &str) -> Option<Static> {
+    ami_views::asset(path).map(Static)
 }

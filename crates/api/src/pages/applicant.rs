@@ -1,0 +1,304 @@
+//! Pages of applicants: organisation, dossier, form, pieces, deposit, receipt.
+
+use ami_domain::call::CallDefinition;
+use ami_domain::form::Field;
+use ami_domain::ids::DossierId;
+use ami_services::dossiers::{DossierView, OnInvalid};
+use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
+use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
+use rocket::form::Form;
+use rocket::fs::TempFile;
+use rocket::http::{CookieJar, Status};
+use rocket::{FromForm, Route, get, post, routes};
+use serde_json::{Map, Value, json};
+
+use super::forms::Fields;
+use super::{Ctx, Html, PageAnswer, is_of_form, listed};
+use crate::guards::Id;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        new_organisation, create_organisation, edit_organisation, update_organisation, apply, apply_now, show, section,
+        save_section, pieces_page, upload, remove_piece, deposit, deposit_now, take_back, withdraw, receipt
+    ]
+}
+
+fn organisation_page(ctx: &Ctx<'_>, status: Status, id: Option<&str>, input: &OrganisationInput, errors: &Value) -> Html {
+    let forms: Vec<Value> = LEGAL_FORMS
+        .iter()
+        .map(|f| json!({ "value": f, "label": ami_views::message(&format!("form-{f}"), &[]) }))
+        .collect();
+    ctx.page_with(status, "organisation", &json!({ "id": id, "input": input, "forms": forms, "errors": errors }))
+}
+
+fn organisation_input(form: &Fields) -> OrganisationInput {
+    OrganisationInput {
+        name: form.get("name").to_owned(),
+        siret: form.get("siret").to_owned(),
+        rna: Some(form.get("rna").to_owned()),
+        legal_form: form.get("legal_form").to_owned(),
+    }
+}
+
+#[get("/structures/nouvelle")]
+fn new_organisation(ctx: Ctx<'_>) -> Html {
+    ctx.who.signed()?;
+    organisation_page(&ctx, Status::Ok, None, &OrganisationInput { rna: Some(String::new()), ..Default::default() }, &json!([]))
+}
+
+#[post("/structures/nouvelle", data = "<form>")]
+async fn create_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    let input = organisation_input(&form);
+    match organisations::create_organisation(ctx.app, ctx.who.actor(), &input).await {
+        Ok(_) => ctx.go(cookies, "/espace".into(), Some("organisation")),
+        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, None, &input, &listed(&e)),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[get("/structures/<id>", rank = 2)]
+async fn edit_organisation(ctx: Ctx<'_>, id: Id) -> Html {
+    let o = organisations::show_organisation(ctx.app, ctx.who.actor(), id.get()).await?;
+    let input =
+        OrganisationInput { name: o.name, siret: o.siret, rna: Some(o.rna.unwrap_or_default()), legal_form: o.legal_form };
+    organisation_page(&ctx, Status::Ok, Some(&o.id.to_string()), &input, &json!([]))
+}
+
+#[post("/structures/<id>", data = "<form>", rank = 2)]
+async fn update_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let input = organisation_input(&form);
+    let name = id.get::<ami_domain::ids::OrganisationId>().to_string();
+    match organisations::update_organisation(ctx.app, ctx.who.actor(), id.get(), &input).await {
+        Ok(_) => ctx.go(cookies, "/espace".into(), Some("saved")),
+        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, &listed(&e)),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn apply_page(ctx: &Ctx<'_>, status: Status, code: &str, chosen: (&str, &str), errors: &Value) -> Html {
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    let me = ami_services::accounts::show_me(ctx.app, ctx.who.signed()?).await?;
+    let body = json!({
+        "call": call, "organisations": me.organisations, "organisation": chosen.0, "lot": chosen.1, "errors": errors,
+    });
+    ctx.page_with(status, "apply", &body)
+}
+
+#[get("/appels/<code>/candidater?<lot>")]
+async fn apply(ctx: Ctx<'_>, code: &str, lot: Option<&str>) -> Html {
+    apply_page(&ctx, Status::Ok, code, ("", lot.unwrap_or_default()), &json!([])).await
+}
+
+#[post("/appels/<code>/candidater", data = "<form>")]
+async fn apply_now(ctx: Ctx<'_>, code: &str, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    let outcome = match form.get("organisation").parse() {
+        Ok(organisation) => {
+            dossiers::create_dossier(ctx.app, ctx.who.actor(), code, organisation, form.get("lot")).await
+        }
+        Err(_) => Err(Error::field("/organisation", "field-choice")),
+    };
+    match outcome {
+        Ok(made) => ctx.go(cookies, format!("/dossiers/{}", made.summary.id), Some("begun")),
+        Err(e) if is_of_form(&e) => {
+            let chosen = (form.get("organisation"), form.get("lot"));
+            apply_page(&ctx, Status::UnprocessableEntity, code, chosen, &listed(&e)).await
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn load(ctx: &Ctx<'_>, id: DossierId) -> Result<(DossierView, CallDefinition), Error> {
+    let dossier = dossiers::show_dossier(ctx.app, ctx.who.actor(), id).await?;
+    let call = calls::show_call(ctx.app, ctx.who.actor(), &dossier.summary.call).await?;
+    Ok((dossier, call.definition))
+}
+
+fn draft_notice(dossier: &DossierView, call: &CallDefinition) -> String {
+    let closes = ami_views::date_time(call.calendar.closes);
+    call.text("draft_notice", &[("numero", &dossier.summary.number), ("cloture", &closes)]).unwrap_or_default()
+}
+
+async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+    let (dossier, call) = load(ctx, id).await?;
+    let notice = draft_notice(&dossier, &call);
+    ctx.page_with(status, "dossier", &json!({ "dossier": dossier, "notice": notice, "errors": errors }))
+}
+
+#[get("/dossiers/<id>")]
+async fn show(ctx: Ctx<'_>, id: Id) -> Html {
+    dossier_page(&ctx, Status::Ok, id.get(), &json!([])).await
+}
+
+/// What a section's page shows for each of its fields: the last input, and what is wrong with it.
+fn section_body(dossier: &DossierView, call: &CallDefinition, section: &str, typed: Option<&Map<String, Value>>, errors: &Value) -> Result<Value, Error> {
+    let found = call.form.section(section).ok_or_else(Error::not_found)?;
+    let fields: Vec<Value> = found
+        .fields
+        .iter()
+        .map(|f: &Field| {
+            let invalid = dossier.invalid.get(&f.code);
+            let value = typed
+                .and_then(|t| t.get(&f.code))
+                .or_else(|| invalid.map(|i| &i.input))
+                .or_else(|| dossier.answers.get(&f.code))
+                .or_else(|| dossier.computed.get(&f.code));
+            json!({ "field": f, "value": value, "error": invalid })
+        })
+        .collect();
+    let position = call.form.sections.iter().position(|s| s.code == section).unwrap_or(0);
+    Ok(json!({
+        "dossier": dossier,
+        "section": { "code": found.code, "title": found.title },
+        "number": position + 1,
+        "count": call.form.sections.len(),
+        "previous": position.checked_sub(1).and_then(|i| call.form.sections.get(i)).map(|s| &s.code),
+        "next": call.form.sections.get(position + 1).map(|s| &s.code),
+        "fields": fields,
+        "lot": call.lot(&dossier.summary.lot),
+        "lots": call.lots,
+        "errors": errors,
+        "editable": dossier.summary.state == ami_domain::dossier::DossierStateName::Draft,
+    }))
+}
+
+#[get("/dossiers/<id>/sections/<code>")]
+async fn section(ctx: Ctx<'_>, id: Id, code: &str) -> Html {
+    let (dossier, call) = load(&ctx, id.get()).await?;
+    let found = call.form.section(code).ok_or_else(Error::not_found)?;
+    let errors: Vec<Value> = found
+        .fields
+        .iter()
+        .filter_map(|f| dossier.invalid.get(&f.code).map(|i| json!({ "anchor": f.code, "label": f.label, "detail": i.detail })))
+        .collect();
+    ctx.page("section", &section_body(&dossier, &call, code, None, &json!(errors))?)
+}
+
+#[post("/dossiers/<id>/sections/<code>", data = "<form>")]
+async fn save_section(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, code: &str, form: Fields) -> Html {
+    let dossier_id: DossierId = id.get();
+    let (dossier, call) = load(&ctx, dossier_id).await?;
+    let found = call.form.section(code).ok_or_else(Error::not_found)?;
+    let typed: Map<String, Value> =
+        found.fields.iter().filter(|f| f.is_typed()).map(|f| (f.code.clone(), form.answer(f))).collect();
+    let seen = form.get("revision").parse().ok();
+    match dossiers::save_answers(ctx.app, ctx.who.actor(), dossier_id, seen, &typed, OnInvalid::Keep).await {
+        Ok(saved) if ctx.autosave => {
+            let body = json!({ "revision": saved.revision, "problems": saved.problems.len() });
+            Ok(PageAnswer::Json(Status::Ok, body))
+        }
+        Ok(saved) if saved.problems.is_empty() => {
+            let next = form.get("then");
+            let to = if next.is_empty() || call.form.section(next).is_none() && next != "pieces" {
+                format!("/dossiers/{dossier_id}")
+            } else if next == "pieces" {
+                format!("/dossiers/{dossier_id}/pieces")
+            } else {
+                format!("/dossiers/{dossier_id}/sections/{next}")
+            };
+            ctx.go(cookies, to, Some("saved"))
+        }
+        // Saved as typed; the page says what is to be put right.
+        Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier_id}/sections/{code}"), Some("saved-with-errors")),
+        Err(e) if e.kind == Kind::Stale && !ctx.autosave => {
+            let body = section_body(&dossier, &call, code, Some(&typed), &listed(&e))?;
+            ctx.page_with(Status::Conflict, "section", &body)
+        }
+        Err(e) if is_of_form(&e) && !ctx.autosave => {
+            let body = section_body(&dossier, &call, code, Some(&typed), &listed(&e))?;
+            ctx.page_with(Status::UnprocessableEntity, "section", &body)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn pieces_body(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+    let (dossier, call) = load(ctx, id).await?;
+    let missing = |code: &str| dossier.missing.iter().any(|g| g.kind == "piece" && g.code == code);
+    let slots: Vec<Value> = call
+        .pieces
+        .iter()
+        .map(|s| {
+            let files: Vec<_> = dossier.pieces.iter().filter(|p| p.slot == s.code).collect();
+            json!({
+                "code": s.code, "label": s.label, "formats": s.formats_label(), "max": s.max_bytes,
+                "max_files": s.max_files, "missing": missing(&s.code), "indispensable": s.indispensable, "files": files,
+            })
+        })
+        .collect();
+    let editable = dossier.summary.state == ami_domain::dossier::DossierStateName::Draft;
+    let body = json!({ "dossier": dossier, "slots": slots, "errors": errors, "editable": editable, "total": call.dossier_max_bytes });
+    ctx.page_with(status, "pieces", &body)
+}
+
+#[get("/dossiers/<id>/pieces")]
+async fn pieces_page(ctx: Ctx<'_>, id: Id) -> Html {
+    pieces_body(&ctx, Status::Ok, id.get(), &json!([])).await
+}
+
+#[derive(FromForm)]
+struct Upload<'r> {
+    file: TempFile<'r>,
+}
+
+#[post("/dossiers/<id>/pieces/<slot>", data = "<form>")]
+async fn upload(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, slot: &str, form: Form<Upload<'_>>) -> Html {
+    let dossier: DossierId = id.get();
+    let name = form.file.raw_name().map(|n| n.dangerous_unsafe_unsanitized_raw().as_str().to_owned()).unwrap_or_default();
+    let reader = form.file.open().await.map_err(Error::internal)?;
+    match pieces::upload_piece(ctx.app, ctx.who.actor(), dossier, slot, &name, reader).await {
+        Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier}/pieces"), Some("uploaded")),
+        Err(e) if is_of_form(&e) => pieces_body(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/dossiers/<id>/pieces/<piece>/retirer")]
+async fn remove_piece(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, piece: Id) -> Html {
+    let dossier: DossierId = id.get();
+    pieces::remove_piece(ctx.app, ctx.who.actor(), dossier, piece.get()).await?;
+    ctx.go(cookies, format!("/dossiers/{dossier}/pieces"), Some("removed"))
+}
+
+#[get("/dossiers/<id>/depot")]
+async fn deposit(ctx: Ctx<'_>, id: Id) -> Html {
+    let (dossier, call) = load(&ctx, id.get()).await?;
+    let notice = draft_notice(&dossier, &call);
+    ctx.page("deposit", &json!({ "dossier": dossier, "service": call.service, "notice": notice }))
+}
+
+#[post("/dossiers/<id>/depot")]
+async fn deposit_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let dossier: DossierId = id.get();
+    match deposits::deposit_dossier(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier}/recu"), Some("deposited")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/dossiers/<id>/reprendre")]
+async fn take_back(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let dossier: DossierId = id.get();
+    match deposits::take_back(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}"), Some("taken-back")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/dossiers/<id>/retirer")]
+async fn withdraw(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let dossier: DossierId = id.get();
+    match deposits::withdraw(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}"), Some("withdrawn")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[get("/dossiers/<id>/recu?<version>")]
+async fn receipt(ctx: Ctx<'_>, id: Id, version: Option<i64>) -> Html {
+    let dossier: DossierId = id.get();
+    let receipt = deposits::show_receipt(ctx.app, ctx.who.actor(), dossier, version).await?;
+    ctx.page("receipt", &json!({ "receipt": receipt, "dossier": dossier }))
+}

@@ -1,0 +1,102 @@
+//! Forms as browsers send them.
+
+use std::collections::BTreeMap;
+
+use ami_domain::form::{Field, FieldKind};
+use ami_services::{Error, Kind};
+use rocket::data::{ByteUnit, Data, FromData, Outcome};
+use rocket::http::{RawStr, Status};
+use rocket::request::Request;
+use serde_json::{Map, Value, json};
+
+use crate::guards::{Who, keep_refusal};
+
+/// Largest form.
+const LIMIT: ByteUnit = ByteUnit::Mebibyte(2);
+
+/// The fields of a form, last value of each name.
+#[derive(Debug, Default)]
+pub(super) struct Fields(BTreeMap<String, Vec<String>>);
+
+impl Fields {
+    /// What was typed; empty when the field was not sent.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.get(name).and_then(|v| v.last()).map_or("", String::as_str)
+    }
+
+    /// Every value of a name.
+    pub(super) fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether it was sent at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Names and last values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(k, v)| Some((k.as_str(), v.last()?.as_str())))
+    }
+
+    /// What was typed for one form field, as the JSON that it reads.
+    pub(super) fn answer(&self, field: &Field) -> Value {
+        let prefix = format!("{}.", field.code);
+        let parts = || self.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, value)));
+        match &field.kind {
+            FieldKind::Address | FieldKind::Budget { .. } => {
+                let map: Map<String, Value> =
+                    parts().filter(|(_, v)| !v.trim().is_empty()).map(|(k, v)| (k.to_owned(), json!(v))).collect();
+                if map.is_empty() { Value::Null } else { Value::Object(map) }
+            }
+            FieldKind::OrderedLots { max } => (0..*max)
+                .map(|i| self.get(&format!("{prefix}{i}")))
+                .filter(|v| !v.is_empty())
+                .map(Value::from)
+                .collect(),
+            FieldKind::Table { columns, .. } => {
+                let mut rows: BTreeMap<usize, Map<String, Value>> = BTreeMap::new();
+                for (rest, value) in parts() {
+                    let Some((row, column)) = rest.split_once('.') else { continue };
+                    let (Ok(row), true) = (row.parse::<usize>(), columns.iter().any(|c| c.code == column)) else { continue };
+                    rows.entry(row).or_default().insert(column.to_owned(), json!(value));
+                }
+                let filled = |row: &Map<String, Value>| row.values().any(|v| v.as_str().is_some_and(|s| !s.trim().is_empty()));
+                rows.into_values().filter(filled).map(Value::Object).collect()
+            }
+            FieldKind::Checkbox => json!(self.has(&field.code)),
+            _ => json!(self.get(&field.code)),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromData<'r> for Fields {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        let refuse = |error: Error| {
+            let status = crate::answer::status(error.kind);
+            keep_refusal(request, error);
+            Outcome::Error((status, ()))
+        };
+        match request.guard::<Who>().await {
+            rocket::request::Outcome::Success(_) => {}
+            rocket::request::Outcome::Error((status, ())) => return Outcome::Error((status, ())),
+            rocket::request::Outcome::Forward(_) => return Outcome::Error((Status::NotFound, ())),
+        }
+        let bytes = match data.open(LIMIT).into_bytes().await {
+            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
+            Ok(_) => return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(LIMIT.as_u64()))),
+            Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+        };
+        let Ok(text) = String::from_utf8(bytes) else { return refuse(Error::new(Kind::Invalid, "bad-request")) };
+        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pair in text.split('&').filter(|p| !p.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decode = |s: &str| RawStr::new(s).url_decode_lossy().into_owned();
+            fields.entry(decode(name)).or_default().push(decode(value));
+        }
+        Outcome::Success(Self(fields))
+    }
+}

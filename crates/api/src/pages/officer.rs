@@ -1,0 +1,278 @@
+//! Pages of officers: numbers, admissibility, jury, assignments, rankings, decisions.
+
+use ami_domain::call::CallState;
+use ami_domain::decision::{DecisionKind, Proposal};
+use ami_domain::dossier::InadmissibleReason;
+use ami_domain::ids::{DossierId, RankingId};
+use ami_domain::jury::{College, Voice};
+use ami_domain::text;
+use ami_services::jury::{self as juries, Invitation};
+use ami_services::{Error, calls, decisions, rankings, review};
+use rocket::http::{CookieJar, Status};
+use rocket::{Route, get, post, routes};
+use serde_json::{Value, json};
+
+use super::forms::Fields;
+use super::{Ctx, Html, is_of_form, listed};
+use crate::guards::Id;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        board, advance, filed, dossier, examine, decide, jury, invite, assignments, assign, ranking_list, compute, ranking,
+        decision_list
+    ]
+}
+
+fn options(kind: &str, codes: &[&str]) -> Vec<Value> {
+    codes
+        .iter()
+        .map(|c| json!({ "value": c, "label": ami_views::message(&format!("{kind}-{}", c.replace('_', "-")), &[]) }))
+        .collect()
+}
+
+async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
+    let who = ctx.who.actor();
+    let next = calls::next_states(ctx.app, who, code).await?;
+    let call = calls::show_call(ctx.app, who, code).await?;
+    let counts = review::count_dossiers(ctx.app, who, code).await?;
+    let seats = juries::list_seats(ctx.app, who, code).await?;
+    let (assigned, locked) = seats.iter().fold((0, 0), |(a, l), s| (a + s.assigned, l + s.locked));
+    let sum = |f: fn(&review::LotCounts) -> u64| counts.iter().map(f).sum::<u64>();
+    let body = json!({
+        "call": call, "next": next, "seats": seats.len(),
+        "undeclared": seats.iter().filter(|s| !s.declared).count(), "assigned": assigned, "locked": locked,
+        "drafts": sum(|c| c.drafts), "deposited": sum(|c| c.deposited), "admissible": sum(|c| c.admissible),
+        "inadmissible": sum(|c| c.inadmissible), "counts": counts, "errors": errors, "sealed": call.phase.sealed(),
+    });
+    ctx.page_with(status, "board", &body)
+}
+
+#[get("/gestion/<code>")]
+async fn board(ctx: Ctx<'_>, code: &str) -> Html {
+    board_page(&ctx, Status::Ok, code, &json!([])).await
+}
+
+#[post("/gestion/<code>/etape", data = "<form>")]
+async fn advance(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
+    let outcome = match CallState::parse(form.get("state")) {
+        Some(to) => calls::advance_call(ctx.app, ctx.who.actor(), code, to).await,
+        None => Err(Error::field("/state", "field-choice")),
+    };
+    match outcome {
+        Ok(_) => ctx.go(cookies, format!("/gestion/{code}"), Some("advanced")),
+        Err(e) if is_of_form(&e) => board_page(&ctx, Status::Conflict, code, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[get("/gestion/<code>/dossiers?<lot>&<etat>")]
+async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>) -> Html {
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    let (mut list, sealed) = match review::list_filed(ctx.app, ctx.who.actor(), code).await {
+        Ok(list) => (list, None),
+        Err(e) if e.code == "sealed" => (vec![], Some(crate::answer::sentence(e.code, &e.args))),
+        Err(e) => return Err(e.into()),
+    };
+    let (lot, etat) = (lot.unwrap_or_default(), etat.unwrap_or_default());
+    let total = list.len();
+    list.retain(|d| (lot.is_empty() || d.lot == lot) && (etat.is_empty() || d.state.as_str() == etat));
+    let states = options("state", &["deposited", "admissible", "inadmissible", "withdrawn"]);
+    let lots: Vec<Value> =
+        call.definition.lots.iter().map(|l| json!({ "value": l.code, "label": format!("{} — {}", l.code, l.label) })).collect();
+    let body = json!({
+        "call": call, "dossiers": list, "total": total, "sealed": sealed, "lot": lot, "state": etat, "lots": lots, "states": states,
+    });
+    ctx.page("filed", &body)
+}
+
+async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+    let who = ctx.who.actor();
+    // The authority's decision is read first: only an officer gets past it.
+    let decision = decisions::show_decision(ctx.app, who, id).await?;
+    let dossier = review::show_filed(ctx.app, who, id).await?;
+    let call = calls::show_call(ctx.app, who, &dossier.call).await?;
+    let reasons: Vec<&str> = InadmissibleReason::ALL.iter().map(|r| r.as_str()).collect();
+    let kinds: Vec<&str> = DecisionKind::ALL.iter().map(|k| k.as_str()).collect();
+    let sections: Vec<Value> = call
+        .definition
+        .form
+        .sections
+        .iter()
+        .map(|s| {
+            let fields: Vec<Value> = s
+                .fields
+                .iter()
+                .map(|f| {
+                    let value = dossier.answers.get(&f.code).or_else(|| dossier.computed.get(&f.code));
+                    json!({ "code": f.code, "label": f.label, "value": value })
+                })
+                .collect();
+            json!({ "code": s.code, "title": s.title, "fields": fields })
+        })
+        .collect();
+    let body = json!({
+        "dossier": dossier, "call": call, "sections": sections, "decision": decision, "errors": errors,
+        "reasons": options("inadmissible", &reasons), "kinds": options("decision", &kinds),
+    });
+    ctx.page_with(status, "review", &body)
+}
+
+#[get("/gestion/dossiers/<id>", rank = 1)]
+async fn dossier(ctx: Ctx<'_>, id: Id) -> Html {
+    dossier_page(&ctx, Status::Ok, id.get(), &json!([])).await
+}
+
+#[post("/gestion/dossiers/<id>/recevabilite", data = "<form>")]
+async fn examine(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let dossier: DossierId = id.get();
+    let finding = match (form.get("finding"), InadmissibleReason::parse(form.get("reason"))) {
+        ("admissible", _) => Ok(None),
+        ("inadmissible", Some(reason)) => Ok(Some((reason, form.get("comment").to_owned()))),
+        ("inadmissible", None) => Err(Error::field("/reason", "reason-needed")),
+        _ => Err(Error::field("/finding", "field-choice")),
+    };
+    let outcome = match finding {
+        Ok(finding) => review::examine_dossier(ctx.app, ctx.who.actor(), dossier, finding).await,
+        Err(e) => Err(e),
+    };
+    match outcome {
+        Ok(()) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("saved")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/gestion/dossiers/<id>/decision", data = "<form>")]
+async fn decide(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let dossier: DossierId = id.get();
+    let amount = form.get("amount");
+    let amount_cents = if amount.trim().is_empty() { Ok(None) } else { text::hundredths(amount.trim_end_matches(['€', ' '])).map(Some).ok_or(()) };
+    let outcome = match (DecisionKind::parse(form.get("decision")), amount_cents) {
+        (None, _) => Err(Error::field("/decision", "field-choice")),
+        (_, Err(())) => Err(Error::field("/amount", "field-number")),
+        (Some(kind), Ok(amount_cents)) => {
+            let proposal = Proposal { kind, amount_cents, reason: form.get("reason").to_owned() };
+            let seen = form.get("revision").parse().ok();
+            decisions::record_decision(ctx.app, ctx.who.actor(), dossier, seen, proposal).await
+        }
+    };
+    match outcome {
+        Ok(_) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("saved")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn jury_page(ctx: &Ctx<'_>, status: Status, code: &str, typed: &Fields, errors: &Value) -> Html {
+    let who = ctx.who.actor();
+    let seats = juries::list_seats(ctx.app, who, code).await?;
+    let call = calls::show_call(ctx.app, who, code).await?;
+    let names = |all: &[&'static str]| all.to_vec();
+    let colleges = names(&College::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>());
+    let voices = names(&Voice::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>());
+    let body = json!({
+        "call": call, "seats": seats, "colleges": options("college", &colleges), "voices": options("voice", &voices),
+        "errors": errors,
+        "typed": { "name": typed.get("name"), "email": typed.get("email"), "college": typed.get("college"), "voice": typed.get("voice") },
+    });
+    ctx.page_with(status, "officer_jury", &body)
+}
+
+#[get("/gestion/<code>/jury")]
+async fn jury(ctx: Ctx<'_>, code: &str) -> Html {
+    jury_page(&ctx, Status::Ok, code, &Fields::default(), &json!([])).await
+}
+
+#[post("/gestion/<code>/jury", data = "<form>")]
+async fn invite(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
+    let outcome = match (College::parse(form.get("college")), Voice::parse(form.get("voice"))) {
+        (Some(college), Some(voice)) => {
+            let invitation = Invitation {
+                name: form.get("name").to_owned(),
+                email: form.get("email").to_owned(),
+                college,
+                voice,
+                chair: form.has("chair"),
+            };
+            juries::invite_juror(ctx.app, ctx.who.actor(), code, &invitation).await
+        }
+        (None, _) => Err(Error::field("/college", "field-choice")),
+        (_, None) => Err(Error::field("/voice", "field-choice")),
+    };
+    match outcome {
+        Ok(_) => ctx.go(cookies, format!("/gestion/{code}/jury"), Some("invited")),
+        Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
+    let who = ctx.who.actor();
+    let seats = juries::list_seats(ctx.app, who, code).await?;
+    let rows = juries::list_assignments(ctx.app, who, code).await?;
+    let call = calls::show_call(ctx.app, who, code).await?;
+    let min = call.definition.grid.min_jurors;
+    ctx.page_with(status, "assignments", &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors }))
+}
+
+#[get("/gestion/<code>/affectations")]
+async fn assignments(ctx: Ctx<'_>, code: &str) -> Html {
+    assignments_page(&ctx, Status::Ok, code, &json!([])).await
+}
+
+/// The page sends, for one dossier, every seat that is ticked; the others are taken back.
+#[post("/gestion/<code>/affectations", data = "<form>")]
+async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
+    let Ok(dossier) = form.get("dossier").parse::<DossierId>() else { return Err(Error::not_found().into()) };
+    let rows = juries::list_assignments(ctx.app, ctx.who.actor(), code).await?;
+    let row = rows.into_iter().find(|r| r.dossier == dossier.uuid()).ok_or_else(Error::not_found)?;
+    let ticked: Vec<&str> = form.all("seat").iter().map(String::as_str).collect();
+    for cell in row.seats.iter().filter(|c| matches!(c.state, "none" | "assigned")) {
+        let wanted = ticked.contains(&cell.seat.to_string().as_str());
+        let (add, remove): (&[DossierId], &[DossierId]) = match (cell.state, wanted) {
+            ("none", true) => (&[dossier], &[]),
+            ("assigned", false) => (&[], &[dossier]),
+            _ => continue,
+        };
+        if let Err(e) = juries::assign_dossiers(ctx.app, ctx.who.actor(), code, cell.seat.into(), add, remove).await {
+            if is_of_form(&e) {
+                return assignments_page(&ctx, Status::Conflict, code, &listed(&e)).await;
+            }
+            return Err(e.into());
+        }
+    }
+    ctx.go(cookies, format!("/gestion/{code}/affectations#d-{dossier}"), Some("saved"))
+}
+
+#[get("/gestion/<code>/classements")]
+async fn ranking_list(ctx: Ctx<'_>, code: &str) -> Html {
+    let list = rankings::list_rankings(ctx.app, ctx.who.actor(), code).await?;
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    ctx.page("rankings", &json!({ "call": call, "rankings": list }))
+}
+
+#[post("/gestion/<code>/classements")]
+async fn compute(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str) -> Html {
+    let made = rankings::compute_ranking(ctx.app, ctx.who.actor(), code).await?;
+    ctx.go(cookies, format!("/gestion/classements/{}", made.id), Some("computed"))
+}
+
+#[get("/gestion/classements/<id>", rank = 1)]
+async fn ranking(ctx: Ctx<'_>, id: Id) -> Html {
+    let id: RankingId = id.get();
+    let view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
+    let call = calls::show_call(ctx.app, ctx.who.actor(), &view.call).await?;
+    ctx.page("ranking", &json!({ "call": call, "ranking": view }))
+}
+
+#[get("/gestion/<code>/decisions")]
+async fn decision_list(ctx: Ctx<'_>, code: &str) -> Html {
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    let (lines, sealed) = match decisions::list_decisions(ctx.app, ctx.who.actor(), code).await {
+        Ok(lines) => (lines, None),
+        Err(e) if e.code == "sealed" => (vec![], Some(crate::answer::sentence(e.code, &e.args))),
+        Err(e) => return Err(e.into()),
+    };
+    let spent: i64 = lines.iter().filter_map(|l| l.amount_cents).sum();
+    ctx.page("decisions", &json!({ "call": call, "lines": lines, "spent": spent, "sealed": sealed }))
+}

@@ -1,0 +1,188 @@
+//! Pages for everyone: calls, accounts, notices.
+
+use ami_services::{accounts, calls, dossiers, organisations, sheets};
+use rocket::http::{CookieJar, Status};
+use rocket::{Route, State, get, post, routes};
+use serde_json::{Value, json};
+
+use super::forms::Fields;
+use super::{Ctx, Html, is_of_form, listed};
+use crate::HttpSettings;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        home, call, sign_in, sign_in_now, sign_out, sign_up, sign_up_now, confirm, confirm_now, forgotten, forgotten_now,
+        password, password_now, space, accessibility, notices
+    ]
+}
+
+#[get("/")]
+async fn home(ctx: Ctx<'_>) -> Html {
+    let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
+    ctx.page("home", &json!({ "calls": calls }))
+}
+
+#[get("/appels/<code>")]
+async fn call(ctx: Ctx<'_>, code: &str) -> Html {
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    let officer = match ctx.who.0.as_ref() {
+        Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
+        None => false,
+    };
+    let total: i64 = call.definition.lots.iter().map(|l| l.capacity).sum();
+    let draft_notice = call
+        .definition
+        .text("remedies", &[("tribunal", &call.definition.rules.court)])
+        .unwrap_or_default();
+    ctx.page("call", &json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
+}
+
+fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, errors: &Value) -> Html {
+    ctx.page_with(status, "sign_in", &json!({ "email": email, "to": to, "errors": errors }))
+}
+
+/// Only a path of our own: nobody is sent elsewhere by a link.
+fn safe_target(to: &str) -> String {
+    if to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.contains("..") {
+        to.to_owned()
+    } else {
+        "/espace".to_owned()
+    }
+}
+
+#[get("/connexion?<vers>")]
+fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
+    sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), &json!([]))
+}
+
+#[post("/connexion", data = "<form>")]
+async fn sign_in_now(ctx: Ctx<'_>, settings: &State<HttpSettings>, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    match accounts::sign_in(ctx.app, form.get("email"), form.get("password")).await {
+        Ok(tokens) => {
+            crate::guards::keep(cookies, &tokens, settings.secure_cookies);
+            ctx.go(cookies, safe_target(form.get("to")), None)
+        }
+        Err(error) if matches!(error.code, "sign-in" | "confirm-email") => {
+            sign_in_page(&ctx, Status::UnprocessableEntity, form.get("email"), form.get("to"), &listed(&error))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[post("/deconnexion")]
+async fn sign_out(ctx: Ctx<'_>, cookies: &CookieJar<'_>) -> Html {
+    if let Some(signed) = &ctx.who.0 {
+        accounts::sign_out(ctx.app, signed.family).await?;
+    }
+    crate::guards::forget(cookies);
+    ctx.go(cookies, "/".into(), Some("signed-out"))
+}
+
+#[get("/inscription")]
+fn sign_up(ctx: Ctx<'_>) -> Html {
+    ctx.page("sign_up", &json!({ "email": "", "name": "", "errors": [], "sent": false, "min": accounts::PASSWORD_MIN }))
+}
+
+#[post("/inscription", data = "<form>")]
+async fn sign_up_now(ctx: Ctx<'_>, form: Fields) -> Html {
+    let (email, name) = (form.get("email"), form.get("name"));
+    let page = |status, errors: Value, sent| {
+        let body = json!({ "email": email, "name": name, "errors": errors, "sent": sent, "min": accounts::PASSWORD_MIN });
+        ctx.page_with(status, "sign_up", &body)
+    };
+    match accounts::sign_up(ctx.app, email, name, form.get("password")).await {
+        Ok(()) => page(Status::Ok, json!([]), true),
+        Err(error) if is_of_form(&error) => page(Status::UnprocessableEntity, listed(&error), false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[get("/compte/confirmation?<jeton>")]
+fn confirm(ctx: Ctx<'_>, jeton: Option<&str>) -> Html {
+    ctx.page("confirm", &json!({ "token": jeton.unwrap_or_default(), "errors": [] }))
+}
+
+#[post("/compte/confirmation", data = "<form>")]
+async fn confirm_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    match accounts::confirm_email(ctx.app, form.get("token")).await {
+        Ok(()) => ctx.go(cookies, "/connexion".into(), Some("confirmed")),
+        Err(error) if is_of_form(&error) => {
+            let body = json!({ "token": form.get("token"), "errors": listed(&error) });
+            ctx.page_with(Status::UnprocessableEntity, "confirm", &body)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[get("/compte/mot-de-passe-oublie")]
+fn forgotten(ctx: Ctx<'_>) -> Html {
+    ctx.page("forgotten", &json!({ "email": "", "errors": [], "sent": false }))
+}
+
+#[post("/compte/mot-de-passe-oublie", data = "<form>")]
+async fn forgotten_now(ctx: Ctx<'_>, form: Fields) -> Html {
+    let email = form.get("email");
+    match accounts::request_password_reset(ctx.app, email).await {
+        Ok(()) => ctx.page("forgotten", &json!({ "email": email, "errors": [], "sent": true })),
+        Err(error) if is_of_form(&error) => {
+            let body = json!({ "email": email, "errors": listed(&error), "sent": false });
+            ctx.page_with(Status::UnprocessableEntity, "forgotten", &body)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[get("/compte/mot-de-passe?<jeton>")]
+async fn password(ctx: Ctx<'_>, jeton: Option<&str>) -> Html {
+    let token = jeton.unwrap_or_default();
+    let good = accounts::password_token_is_good(ctx.app, token).await?;
+    ctx.page("password", &json!({ "token": token, "good": good, "errors": [], "min": accounts::PASSWORD_MIN }))
+}
+
+#[post("/compte/mot-de-passe", data = "<form>")]
+async fn password_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    let token = form.get("token");
+    let outcome = if form.get("password") == form.get("again") {
+        accounts::choose_password(ctx.app, token, form.get("password")).await
+    } else {
+        Err(ami_services::Error::field("/again", "password-again"))
+    };
+    match outcome {
+        Ok(()) => ctx.go(cookies, "/connexion".into(), Some("password")),
+        Err(error) if is_of_form(&error) => {
+            let good = accounts::password_token_is_good(ctx.app, token).await?;
+            let body = json!({ "token": token, "good": good, "errors": listed(&error), "min": accounts::PASSWORD_MIN });
+            ctx.page_with(Status::UnprocessableEntity, "password", &body)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[get("/espace")]
+async fn space(ctx: Ctx<'_>) -> Html {
+    let me = accounts::show_me(ctx.app, ctx.who.signed()?).await?;
+    let mine = dossiers::list_mine(ctx.app, ctx.who.actor()).await?;
+    let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
+    let sheets = if me.seats.is_empty() {
+        vec![]
+    } else {
+        // A juror who has not declared conflicts yet has no list: the page says what to do first.
+        sheets::list_sheets(ctx.app, ctx.who.actor()).await.unwrap_or_default()
+    };
+    let locked = sheets.iter().filter(|s| s.state == "locked").count();
+    let body = json!({
+        "me": me, "dossiers": mine, "calls": calls, "sheets": sheets.len(), "locked": locked,
+        "forms": organisations::LEGAL_FORMS,
+    });
+    ctx.page("space", &body)
+}
+
+#[get("/accessibilite")]
+fn accessibility(ctx: Ctx<'_>) -> Html {
+    ctx.page("accessibility", &json!({}))
+}
+
+#[get("/mentions")]
+fn notices(ctx: Ctx<'_>) -> Html {
+    ctx.page("notices", &json!({}))
+}
