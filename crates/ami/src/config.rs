@@ -13,30 +13,37 @@ use serde::{Deserialize, Serialize};
 /// The settings as they are written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Written {
+pub struct Written {
     /// Folder for uploads on their way in and, without database or storage of their own, for everything.
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
     /// `sqlite://…` or `postgres://…`; a file in the data folder when left out.
-    pub(crate) database_url: Option<String>,
+    pub database_url: Option<String>,
     /// Address of the S3 service; the embedded one when left out.
-    pub(crate) s3_endpoint: Option<String>,
-    pub(crate) s3_bucket: Option<String>,
-    pub(crate) s3_region: Option<String>,
-    pub(crate) s3_access_key: Option<String>,
-    pub(crate) s3_secret_key: Option<String>,
-    pub(crate) s3_path_style: bool,
+    pub s3_endpoint: Option<String>,
+    /// Its bucket.
+    pub s3_bucket: Option<String>,
+    /// Its region.
+    pub s3_region: Option<String>,
+    /// Key id.
+    pub s3_access_key: Option<String>,
+    /// Its secret.
+    pub s3_secret_key: Option<String>,
+    /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
+    pub s3_path_style: bool,
     /// The address that people see.
-    pub(crate) public_url: String,
-    pub(crate) address: IpAddr,
-    pub(crate) port: u16,
+    pub public_url: String,
+    /// Where to listen.
+    pub address: IpAddr,
+    /// Port to listen on.
+    pub port: u16,
     /// Ed25519 seeds, 64 hexadecimal digits each, separated by commas; the first one signs. Made in the data folder when left out.
-    pub(crate) signing_keys: Option<String>,
+    pub signing_keys: Option<String>,
     /// `smtp://…` or `smtps://…`; messages go to a folder when left out.
-    pub(crate) smtp_url: Option<String>,
+    pub smtp_url: Option<String>,
     /// Sender of messages.
-    pub(crate) mail_from: String,
+    pub mail_from: String,
     /// `none`, `tcp://host:port` or `unix:/path` of a clamd.
-    pub(crate) scanner: String,
+    pub scanner: String,
 }
 
 impl Default for Written {
@@ -63,22 +70,32 @@ impl Default for Written {
 
 /// The settings, checked.
 #[derive(Debug, Clone)]
-pub(crate) struct Checked {
-    pub(crate) data: PathBuf,
-    pub(crate) database_url: String,
-    pub(crate) storage: Option<StorageSettings>,
-    pub(crate) public_url: String,
-    pub(crate) address: IpAddr,
-    pub(crate) port: u16,
-    pub(crate) signing_keys: Option<Vec<String>>,
-    pub(crate) smtp_url: Option<String>,
-    pub(crate) mail_from: String,
-    pub(crate) scanner: Scanner,
+pub struct Checked {
+    /// Data folder.
+    pub data: PathBuf,
+    /// Address of the database.
+    pub database_url: String,
+    /// The S3 service; the embedded one without.
+    pub storage: Option<StorageSettings>,
+    /// The address people see.
+    pub public_url: String,
+    /// Where to listen.
+    pub address: IpAddr,
+    /// Port.
+    pub port: u16,
+    /// Seeds; made in the data folder without.
+    pub signing_keys: Option<Vec<String>>,
+    /// SMTP server; a folder without.
+    pub smtp_url: Option<String>,
+    /// Sender.
+    pub mail_from: String,
+    /// Virus scanner.
+    pub scanner: Scanner,
 }
 
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug)]
-pub(crate) struct Wrong(Vec<String>);
+pub struct Wrong(Vec<String>);
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +107,7 @@ impl fmt::Display for Wrong {
 impl std::error::Error for Wrong {}
 
 /// Reads and checks the settings.
-pub(crate) fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
+pub fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
     let mut figment = Figment::from(Serialized::defaults(Written::default()));
     if let Some(file) = file {
         if !file.is_file() {

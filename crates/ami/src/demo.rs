@@ -1,12 +1,13 @@
 //! The demonstration: one process, one folder, nothing to install.
 
-use std::path::Path;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use ami_services::{Clock, Settings};
 use ami_storage::scan::Scanner;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::DemoArgs;
 use crate::config::Checked;
 use crate::demo_data::{self, Accounts, PASSWORD};
 use crate::server::{self, Outcome, write_private};
@@ -37,8 +38,28 @@ struct ReadyAccount {
     password: &'static str,
 }
 
+/// Options of the demonstration.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Where everything is kept.
+    #[arg(long, default_value = "./ami-data")]
+    pub data: PathBuf,
+    /// Start over: removes an earlier demonstration.
+    #[arg(long)]
+    pub reset: bool,
+    /// Port; any free one with 0.
+    #[arg(long, default_value_t = 8000)]
+    pub port: u16,
+    /// Loopback address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub address: IpAddr,
+    /// The demonstration's clock starts here, then runs: 2027-02-01T10:00:00+01:00
+    #[arg(long)]
+    pub clock: Option<Timestamp>,
+}
+
 /// `ami demo`.
-pub(crate) async fn run(args: DemoArgs) -> Outcome<()> {
+pub async fn run(args: DemoArgs) -> Outcome<()> {
     if !args.address.is_loopback() {
         return Err(format!(
             "la démonstration n'écoute que sur cette machine : {} n'est pas une adresse locale (127.0.0.1)",

@@ -22,32 +22,42 @@ use serde_json::{Map, Value, json};
 use crate::server::Outcome;
 
 /// The call whose deposits are open.
-pub(crate) const OPEN: &str = "AMI-ALI-2027";
+pub const OPEN: &str = "AMI-ALI-2027";
 /// The call that is in marking.
-pub(crate) const MARKING: &str = "AMI-ALI-2027-JURY";
+pub const MARKING: &str = "AMI-ALI-2027-JURY";
 /// Everybody's password.
-pub(crate) const PASSWORD: &str = "demonstration-93";
+pub const PASSWORD: &str = "demonstration-93";
 
 const CALL: &str = include_str!("../../../fixtures/call.json");
 const APPLICANTS: &str = include_str!("../../../fixtures/applicants.json");
 
-/// Marks of the worked examples, criteria in the order of the grid.
-const ALPHA: [&str; 3] = ["44343435444343434", "45434334454434334", "34443345543443443"];
-const BETA: [&str; 3] = ["31334444444444444", "32334444444444444", "32234444444444444"];
+/// Marks of the worked example α by its three jurors, criteria in the order of the grid.
+pub const ALPHA: [&str; 3] = ["44343435444343434", "45434334454434334", "34443345543443443"];
+/// Marks of the worked example β.
+pub const BETA: [&str; 3] = ["31334444444444444", "32334444444444444", "32234444444444444"];
 
+/// A fictional applicant of the fixtures.
 #[derive(Debug, Clone, Deserialize)]
-struct Applicant {
-    number: usize,
-    name: String,
-    legal_form: String,
-    siret: String,
-    rna: Option<String>,
-    iban: String,
+pub struct Applicant {
+    /// From 1.
+    pub number: usize,
+    /// Its legal name.
+    pub name: String,
+    /// One of the legal forms.
+    pub legal_form: String,
+    /// Fourteen digits.
+    pub siret: String,
+    /// Its number as an association.
+    pub rna: Option<String>,
+    /// Its bank account.
+    pub iban: String,
 }
 
 /// Who signs in.
-pub(crate) struct Accounts {
-    applicants: Vec<Applicant>,
+#[derive(Debug)]
+pub struct Accounts {
+    /// Applicants by number.
+    pub applicants: Vec<Applicant>,
 }
 
 struct Member {
@@ -70,12 +80,12 @@ const JURY: [Member; 9] = [
 
 impl Accounts {
     /// The demonstration's people.
-    pub(crate) fn all() -> Self {
+    pub fn all() -> Self {
         Self { applicants: serde_json::from_str(APPLICANTS).unwrap_or_default() }
     }
 
     /// Role, name and address of everyone worth trying.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = (&'static str, String, String)> {
+    pub fn listed(&self) -> impl Iterator<Item = (&'static str, String, String)> {
         let applicants = self.applicants.iter().map(|a| ("applicant", a.name.clone(), applicant_email(a.number)));
         let jurors = JURY.iter().enumerate().map(|(i, m)| ("juror", m.name.to_owned(), juror_email(i + 1)));
         let officer = std::iter::once(("officer", "Mission insertion".to_owned(), OFFICER.to_owned()));
@@ -95,7 +105,7 @@ fn juror_email(number: usize) -> String {
 }
 
 /// Loads everything. With a fixed clock the open call keeps its own calendar; otherwise it is moved so that deposits are open.
-pub(crate) async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()> {
+pub async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()> {
     let bar = ProgressBar::new(60 + 12 + 9 + 20);
     bar.set_style(ProgressStyle::with_template("Chargement de la démonstration {bar:40} {pos}/{len} {msg}")?);
     let now = app.clock.now();
@@ -134,9 +144,14 @@ pub(crate) async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Out
     Ok(())
 }
 
+/// The call of the fixtures.
+pub fn fixture() -> Outcome<CallDefinition> {
+    Ok(serde_json::from_str(CALL)?)
+}
+
 /// The fixture's call under a code; with `as_if`, its calendar is moved so that today is that day of the original.
 fn definition(code: &str, prefix: &str, now: Timestamp, as_if: Option<Date>) -> Outcome<CallDefinition> {
-    let mut call: CallDefinition = serde_json::from_str(CALL)?;
+    let mut call = fixture()?;
     code.clone_into(&mut call.code);
     prefix.clone_into(&mut call.number_prefix);
     if code == MARKING {
@@ -219,24 +234,7 @@ impl Loader<'_> {
         lot: &str,
     ) -> Outcome<()> {
         let actor = self.actor(account).await?;
-        let answers = answers(call, applicant, lot)?;
-        let saved = dossiers::save_answers(app, Some(&actor), id, None, &answers, OnInvalid::Refuse).await?;
-        debug_assert!(saved.problems.is_empty());
-        let missing = dossiers::show_dossier(app, Some(&actor), id).await?.missing;
-        for gap in missing.iter().filter(|g| g.kind == "piece") {
-            let slot = call.slot(&gap.code).ok_or("slot")?;
-            let spreadsheet = !slot.formats.contains(&ami_domain::pieces::Format::Pdf);
-            let (name, bytes) = if spreadsheet {
-                (format!("{}.xlsx", slot.code), ami_documents::decisions_xlsx(&[])?)
-            } else {
-                (
-                    format!("{} - {}.pdf", slot.code, applicant.name),
-                    plain_pdf(&format!("{} — {}", slot.code, slot.label), &applicant.name),
-                )
-            };
-            pieces::upload_piece(app, Some(&actor), id, &slot.code, &name, bytes.as_slice()).await?;
-        }
-        Ok(())
+        fill(app, call, &actor, id, applicant, lot).await
     }
 
     /// Sixty deposits over the lots, checked, assigned, half marked.
@@ -352,7 +350,9 @@ impl Loader<'_> {
                     i if i == alpha => Some(ALPHA[seat.min(2)]),
                     i if i == beta => Some(BETA[seat.min(2)]),
                     // A tie of three: two that stay equal but for their cost, one that group B sets apart.
-                    _ if lot == "ALI-09" => Some(if index % 3 == 0 { "33333343323333333" } else { "33333333333333333" }),
+                    _ if lot == "ALI-09" => {
+                        Some(if index % 3 == 0 { "33333343323333333" } else { "33333333333333333" })
+                    }
                     _ => None,
                 };
                 // Every third sheet is left to do, one of them half way; the examples are all locked.
@@ -373,6 +373,35 @@ impl Loader<'_> {
         }
         Ok(())
     }
+}
+
+/// Answers and pieces, as the form asks for them.
+pub async fn fill(
+    app: &App,
+    call: &CallDefinition,
+    actor: &Actor,
+    id: DossierId,
+    applicant: &Applicant,
+    lot: &str,
+) -> Outcome<()> {
+    let answers = answers(call, applicant, lot)?;
+    let saved = dossiers::save_answers(app, Some(actor), id, None, &answers, OnInvalid::Refuse).await?;
+    debug_assert!(saved.problems.is_empty());
+    let missing = dossiers::show_dossier(app, Some(actor), id).await?.missing;
+    for gap in missing.iter().filter(|g| g.kind == "piece") {
+        let slot = call.slot(&gap.code).ok_or("slot")?;
+        let spreadsheet = !slot.formats.contains(&ami_domain::pieces::Format::Pdf);
+        let (name, bytes) = if spreadsheet {
+            (format!("{}.xlsx", slot.code), ami_documents::decisions_xlsx(&[])?)
+        } else {
+            (
+                format!("{} - {}.pdf", slot.code, applicant.name),
+                plain_pdf(&format!("{} — {}", slot.code, slot.label), &applicant.name),
+            )
+        };
+        pieces::upload_piece(app, Some(actor), id, &slot.code, &name, bytes.as_slice()).await?;
+    }
+    Ok(())
 }
 
 /// A mark that looks like one: the dossier's own level, the juror's own severity, and a little difference by criterion.
@@ -403,7 +432,7 @@ fn marks(criteria: &[String], mark: impl Fn(usize) -> i64) -> SheetChanges {
 }
 
 /// Answers that a reader can follow, and that the form accepts.
-fn answers(call: &CallDefinition, applicant: &Applicant, lot: &str) -> Outcome<Map<String, Value>> {
+pub fn answers(call: &CallDefinition, applicant: &Applicant, lot: &str) -> Outcome<Map<String, Value>> {
     let lot = call.lot(lot).ok_or("lot")?;
     let places = lot.capacity * (70 + i64::try_from(applicant.number)? * 2) / 100;
     let asked = (places * 1_050).min(lot.ceiling_cents / 100);
@@ -449,7 +478,7 @@ fn answers(call: &CallDefinition, applicant: &Applicant, lot: &str) -> Outcome<M
 }
 
 /// A small PDF of one page with two lines of text.
-fn plain_pdf(title: &str, author: &str) -> Vec<u8> {
+pub fn plain_pdf(title: &str, author: &str) -> Vec<u8> {
     let latin = |text: &str| -> Vec<u8> {
         text.chars()
             .flat_map(|c| match c {

@@ -1,15 +1,11 @@
-//! The binary `ami`: reads the configuration, wires the parts, runs.
-
-mod config;
-mod demo;
-mod demo_data;
-mod server;
+//! The binary `ami`: reads the command line and runs what it asks for.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ami::demo::DemoArgs;
+use ami::{demo, server};
 use clap::{Parser, Subcommand};
-use jiff::Timestamp;
 
 /// Appels à manifestation d'intérêt, de la publication à la dernière lettre.
 #[derive(Debug, Parser)]
@@ -49,26 +45,6 @@ enum Command {
     },
     /// Prints the description of the API (OpenAPI 3.1) and stops.
     Openapi,
-}
-
-/// Options of the demonstration.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DemoArgs {
-    /// Where everything is kept.
-    #[arg(long, default_value = "./ami-data")]
-    data: PathBuf,
-    /// Start over: removes an earlier demonstration.
-    #[arg(long)]
-    reset: bool,
-    /// Port; any free one with 0.
-    #[arg(long, default_value_t = 8000)]
-    port: u16,
-    /// Loopback address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
-    address: std::net::IpAddr,
-    /// The demonstration's clock starts here, then runs: 2027-02-01T10:00:00+01:00
-    #[arg(long)]
-    clock: Option<Timestamp>,
 }
 
 fn main() -> ExitCode {

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Checked};
 
-pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+/// A result for whoever runs the program: its error is a sentence.
+pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Secrets of a single machine, made once and kept in its data folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ fn secrets(data: &Path) -> Outcome<Secrets> {
 }
 
 /// Writes a file that only its owner reads, whole or not at all.
-pub(crate) fn write_private(path: &Path, text: &str) -> Outcome<()> {
+pub fn write_private(path: &Path, text: &str) -> Outcome<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let temporary = path.with_extension("new");
@@ -60,13 +61,16 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Outcome<()> {
 }
 
 /// The parts, wired.
-pub(crate) struct Running {
-    pub(crate) app: App,
-    pub(crate) embedded: Option<Embedded>,
+#[derive(Debug)]
+pub struct Running {
+    /// What the use cases work with.
+    pub app: App,
+    /// The embedded storage, in single-machine mode.
+    pub embedded: Option<Embedded>,
 }
 
 /// Opens everything that a use case works with.
-pub(crate) async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome<Running> {
+pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome<Running> {
     std::fs::create_dir_all(&config.data)?;
     let data = config.data.canonicalize()?;
     let secrets = secrets(&data)?;
@@ -96,7 +100,7 @@ pub(crate) async fn open(config: &Checked, clock: Clock, settings: Settings) -> 
 }
 
 /// Runs the server until it is told to stop; calls `ready` with the port once it listens.
-pub(crate) async fn run(
+pub async fn run(
     running: Running,
     config: &Checked,
     demonstration: bool,
@@ -156,7 +160,7 @@ fn settings(config: &Checked) -> Settings {
 }
 
 /// `ami serve`.
-pub(crate) async fn serve(file: Option<&Path>) -> Outcome<()> {
+pub async fn serve(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     let running = open(&config, Clock::system(), settings(&config)).await?;
     let url = config.public_url.clone();
@@ -168,7 +172,7 @@ pub(crate) async fn serve(file: Option<&Path>) -> Outcome<()> {
 }
 
 /// `ami migrate`.
-pub(crate) async fn migrate(file: Option<&Path>) -> Outcome<()> {
+pub async fn migrate(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     std::fs::create_dir_all(&config.data)?;
     Database::connect(&config.database_url).await?.migrate().await?;
@@ -176,7 +180,7 @@ pub(crate) async fn migrate(file: Option<&Path>) -> Outcome<()> {
 }
 
 /// `ami create-administrator`.
-pub(crate) async fn create_administrator(file: Option<&Path>, email: &str, name: &str) -> Outcome<()> {
+pub async fn create_administrator(file: Option<&Path>, email: &str, name: &str) -> Outcome<()> {
     let config = config::read(file)?;
     let mut password = String::new();
     std::io::stdin().read_line(&mut password)?;

@@ -18,12 +18,33 @@ use crate::guards::Id;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
-        new_organisation, create_organisation, edit_organisation, update_organisation, apply, apply_now, show, section,
-        save_section, pieces_page, upload, remove_piece, deposit, deposit_now, take_back, withdraw, receipt
+        new_organisation,
+        create_organisation,
+        edit_organisation,
+        update_organisation,
+        apply,
+        apply_now,
+        show,
+        section,
+        save_section,
+        pieces_page,
+        upload,
+        remove_piece,
+        deposit,
+        deposit_now,
+        take_back,
+        withdraw,
+        receipt
     ]
 }
 
-fn organisation_page(ctx: &Ctx<'_>, status: Status, id: Option<&str>, input: &OrganisationInput, errors: &Value) -> Html {
+fn organisation_page(
+    ctx: &Ctx<'_>,
+    status: Status,
+    id: Option<&str>,
+    input: &OrganisationInput,
+    errors: &Value,
+) -> Html {
     let forms: Vec<Value> = LEGAL_FORMS
         .iter()
         .map(|f| json!({ "value": f, "label": ami_views::message(&format!("form-{f}"), &[]) }))
@@ -43,7 +64,13 @@ fn organisation_input(form: &Fields) -> OrganisationInput {
 #[get("/structures/nouvelle")]
 fn new_organisation(ctx: Ctx<'_>) -> Html {
     ctx.who.signed()?;
-    organisation_page(&ctx, Status::Ok, None, &OrganisationInput { rna: Some(String::new()), ..Default::default() }, &json!([]))
+    organisation_page(
+        &ctx,
+        Status::Ok,
+        None,
+        &OrganisationInput { rna: Some(String::new()), ..Default::default() },
+        &json!([]),
+    )
 }
 
 #[post("/structures/nouvelle", data = "<form>")]
@@ -59,8 +86,12 @@ async fn create_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields
 #[get("/structures/<id>", rank = 2)]
 async fn edit_organisation(ctx: Ctx<'_>, id: Id) -> Html {
     let o = organisations::show_organisation(ctx.app, ctx.who.actor(), id.get()).await?;
-    let input =
-        OrganisationInput { name: o.name, siret: o.siret, rna: Some(o.rna.unwrap_or_default()), legal_form: o.legal_form };
+    let input = OrganisationInput {
+        name: o.name,
+        siret: o.siret,
+        rna: Some(o.rna.unwrap_or_default()),
+        legal_form: o.legal_form,
+    };
     organisation_page(&ctx, Status::Ok, Some(&o.id.to_string()), &input, &json!([]))
 }
 
@@ -70,7 +101,9 @@ async fn update_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form
     let name = id.get::<ami_domain::ids::OrganisationId>().to_string();
     match organisations::update_organisation(ctx.app, ctx.who.actor(), id.get(), &input).await {
         Ok(_) => ctx.go(cookies, "/espace".into(), Some("saved")),
-        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, &listed(&e)),
+        Err(e) if is_of_form(&e) => {
+            organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, &listed(&e))
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -130,7 +163,13 @@ async fn show(ctx: Ctx<'_>, id: Id) -> Html {
 }
 
 /// What a section's page shows for each of its fields: the last input, and what is wrong with it.
-fn section_body(dossier: &DossierView, call: &CallDefinition, section: &str, typed: Option<&Map<String, Value>>, errors: &Value) -> Result<Value, Error> {
+fn section_body(
+    dossier: &DossierView,
+    call: &CallDefinition,
+    section: &str,
+    typed: Option<&Map<String, Value>>,
+    errors: &Value,
+) -> Result<Value, Error> {
     let found = call.form.section(section).ok_or_else(Error::not_found)?;
     let fields: Vec<Value> = found
         .fields
@@ -168,7 +207,9 @@ async fn section(ctx: Ctx<'_>, id: Id, code: &str) -> Html {
     let errors: Vec<Value> = found
         .fields
         .iter()
-        .filter_map(|f| dossier.invalid.get(&f.code).map(|i| json!({ "anchor": f.code, "label": f.label, "detail": i.detail })))
+        .filter_map(|f| {
+            dossier.invalid.get(&f.code).map(|i| json!({ "anchor": f.code, "label": f.label, "detail": i.detail }))
+        })
         .collect();
     ctx.page("section", &section_body(&dossier, &call, code, None, &json!(errors))?)
 }
@@ -243,7 +284,8 @@ struct Upload<'r> {
 #[post("/dossiers/<id>/pieces/<slot>", data = "<form>")]
 async fn upload(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, slot: &str, form: Form<Upload<'_>>) -> Html {
     let dossier: DossierId = id.get();
-    let name = form.file.raw_name().map(|n| n.dangerous_unsafe_unsanitized_raw().as_str().to_owned()).unwrap_or_default();
+    let name =
+        form.file.raw_name().map(|n| n.dangerous_unsafe_unsanitized_raw().as_str().to_owned()).unwrap_or_default();
     let reader = form.file.open().await.map_err(Error::internal)?;
     match pieces::upload_piece(ctx.app, ctx.who.actor(), dossier, slot, &name, reader).await {
         Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier}/pieces"), Some("uploaded")),

@@ -58,10 +58,13 @@ impl Fields {
                 let mut rows: BTreeMap<usize, Map<String, Value>> = BTreeMap::new();
                 for (rest, value) in parts() {
                     let Some((row, column)) = rest.split_once('.') else { continue };
-                    let (Ok(row), true) = (row.parse::<usize>(), columns.iter().any(|c| c.code == column)) else { continue };
+                    let (Ok(row), true) = (row.parse::<usize>(), columns.iter().any(|c| c.code == column)) else {
+                        continue;
+                    };
                     rows.entry(row).or_default().insert(column.to_owned(), json!(value));
                 }
-                let filled = |row: &Map<String, Value>| row.values().any(|v| v.as_str().is_some_and(|s| !s.trim().is_empty()));
+                let filled =
+                    |row: &Map<String, Value>| row.values().any(|v| v.as_str().is_some_and(|s| !s.trim().is_empty()));
                 rows.into_values().filter(filled).map(Value::Object).collect()
             }
             FieldKind::Checkbox => json!(self.has(&field.code)),
@@ -87,7 +90,11 @@ impl<'r> FromData<'r> for Fields {
         }
         let bytes = match data.open(LIMIT).into_bytes().await {
             Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
-            Ok(_) => return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(LIMIT.as_u64()))),
+            Ok(_) => {
+                return refuse(
+                    Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(LIMIT.as_u64())),
+                );
+            }
             Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
         };
         let Ok(text) = String::from_utf8(bytes) else { return refuse(Error::new(Kind::Invalid, "bad-request")) };

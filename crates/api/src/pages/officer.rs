@@ -18,7 +18,19 @@ use crate::guards::Id;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
-        board, advance, filed, dossier, examine, decide, jury, invite, assignments, assign, ranking_list, compute, ranking,
+        board,
+        advance,
+        filed,
+        dossier,
+        examine,
+        decide,
+        jury,
+        invite,
+        assignments,
+        assign,
+        ranking_list,
+        compute,
+        ranking,
         decision_list
     ]
 }
@@ -77,8 +89,12 @@ async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>) 
     let total = list.len();
     list.retain(|d| (lot.is_empty() || d.lot == lot) && (etat.is_empty() || d.state.as_str() == etat));
     let states = options("state", &["deposited", "admissible", "inadmissible", "withdrawn"]);
-    let lots: Vec<Value> =
-        call.definition.lots.iter().map(|l| json!({ "value": l.code, "label": format!("{} — {}", l.code, l.label) })).collect();
+    let lots: Vec<Value> = call
+        .definition
+        .lots
+        .iter()
+        .map(|l| json!({ "value": l.code, "label": format!("{} — {}", l.code, l.label) }))
+        .collect();
     let body = json!({
         "call": call, "dossiers": list, "total": total, "sealed": sealed, "lot": lot, "state": etat, "lots": lots, "states": states,
     });
@@ -146,7 +162,11 @@ async fn examine(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) ->
 async fn decide(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let dossier: DossierId = id.get();
     let amount = form.get("amount");
-    let amount_cents = if amount.trim().is_empty() { Ok(None) } else { text::hundredths(amount.trim_end_matches(['€', ' '])).map(Some).ok_or(()) };
+    let amount_cents = if amount.trim().is_empty() {
+        Ok(None)
+    } else {
+        text::hundredths(amount.trim_end_matches(['€', ' '])).map(Some).ok_or(())
+    };
     let outcome = match (DecisionKind::parse(form.get("decision")), amount_cents) {
         (None, _) => Err(Error::field("/decision", "field-choice")),
         (_, Err(())) => Err(Error::field("/amount", "field-number")),
@@ -212,7 +232,11 @@ async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Va
     let rows = juries::list_assignments(ctx.app, who, code).await?;
     let call = calls::show_call(ctx.app, who, code).await?;
     let min = call.definition.grid.min_jurors;
-    ctx.page_with(status, "assignments", &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors }))
+    ctx.page_with(
+        status,
+        "assignments",
+        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors }),
+    )
 }
 
 #[get("/gestion/<code>/affectations")]

@@ -11,8 +11,22 @@ use crate::HttpSettings;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
-        home, call, sign_in, sign_in_now, sign_out, sign_up, sign_up_now, confirm, confirm_now, forgotten, forgotten_now,
-        password, password_now, space, accessibility, notices
+        home,
+        call,
+        sign_in,
+        sign_in_now,
+        sign_out,
+        sign_up,
+        sign_up_now,
+        confirm,
+        confirm_now,
+        forgotten,
+        forgotten_now,
+        password,
+        password_now,
+        space,
+        accessibility,
+        notices
     ]
 }
 
@@ -30,10 +44,8 @@ async fn call(ctx: Ctx<'_>, code: &str) -> Html {
         None => false,
     };
     let total: i64 = call.definition.lots.iter().map(|l| l.capacity).sum();
-    let draft_notice = call
-        .definition
-        .text("remedies", &[("tribunal", &call.definition.rules.court)])
-        .unwrap_or_default();
+    let draft_notice =
+        call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
     ctx.page("call", &json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
 }
 
@@ -87,7 +99,8 @@ fn sign_up(ctx: Ctx<'_>) -> Html {
 async fn sign_up_now(ctx: Ctx<'_>, form: Fields) -> Html {
     let (email, name) = (form.get("email"), form.get("name"));
     let page = |status, errors: Value, sent| {
-        let body = json!({ "email": email, "name": name, "errors": errors, "sent": sent, "min": accounts::PASSWORD_MIN });
+        let body =
+            json!({ "email": email, "name": name, "errors": errors, "sent": sent, "min": accounts::PASSWORD_MIN });
         ctx.page_with(status, "sign_up", &body)
     };
     match accounts::sign_up(ctx.app, email, name, form.get("password")).await {

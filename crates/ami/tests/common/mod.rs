@@ -1,0 +1,267 @@
+//! A whole application for tests: real database, real S3 requests, the public routes, people as types, a clock that tests set.
+
+#![expect(dead_code, reason = "each test binary uses its own part of this module")]
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ami::config::Checked;
+use ami::demo_data::{self, Applicant};
+use ami::server::{self, Running};
+use ami_api::HttpSettings;
+use ami_domain::call::CallDefinition;
+use ami_domain::ids::AccountId;
+use ami_services::{App, Clock, Settings, accounts};
+use ami_storage::embedded::Embedded;
+use ami_storage::scan::Scanner;
+use rocket::http::{Accept, ContentType, Header, Method, Status};
+use rocket::local::asynchronous::Client;
+use serde_json::{Value, json};
+
+pub(crate) const PASSWORD: &str = "un mot de passe long";
+
+/// The application under test.
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    pub(crate) client: Client,
+    pub(crate) call: CallDefinition,
+    pub(crate) folder: tempfile::TempDir,
+    embedded: Option<Embedded>,
+}
+
+/// Somebody who signed in.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) account: AccountId,
+    pub(crate) token: String,
+}
+
+/// An answer: status, headers that tests look at, body.
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) etag: Option<String>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Got {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// The body of a success.
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{} {}", self.status, self.text());
+        self.json()
+    }
+
+    /// The stable type of a problem.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        let body = self.json();
+        (self.status, body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/").to_owned())
+    }
+}
+
+/// The databases to test on: SQLite always, PostgreSQL where the environment names a server. CI must name one.
+pub(crate) fn databases() -> Vec<&'static str> {
+    if std::env::var_os("AMI_TEST_POSTGRES_URL").is_some() {
+        return vec!["sqlite", "postgres"];
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "AMI_TEST_POSTGRES_URL is not set: the path would not be tried on PostgreSQL"
+    );
+    eprintln!("NOT RUN: PostgreSQL (AMI_TEST_POSTGRES_URL is not set)");
+    vec!["sqlite"]
+}
+
+async fn fresh_postgres() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let base = std::env::var("AMI_TEST_POSTGRES_URL").unwrap();
+    let name = format!("ami_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let server = ami_database::Database::connect(&base).await.unwrap();
+    use ami_database::ConnectionTrait as _;
+    server.read().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (address, options) = base.split_once('?').map_or((base.as_str(), ""), |(a, o)| (a, o));
+    let (server, _) = address.rsplit_once('/').unwrap();
+    format!("{server}/{name}{}{options}", if options.is_empty() { "" } else { "?" })
+}
+
+impl World {
+    /// An empty installation, and the demonstration call in draft, not yet known to it.
+    pub(crate) async fn new(database: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = match database {
+            "postgres" => fresh_postgres().await,
+            _ => format!("sqlite://{}?mode=rwc", folder.path().join("ami.sqlite").display()),
+        };
+        let config = Checked {
+            data: folder.path().to_owned(),
+            database_url,
+            storage: None,
+            public_url: "http://localhost".into(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            signing_keys: None,
+            smtp_url: None,
+            mail_from: "ami <ami@demonstration.example>".into(),
+            scanner: Scanner::None,
+        };
+        let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
+        let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
+        let Running { app, embedded } = server::open(&config, clock.clone(), settings).await.unwrap();
+        let http = HttpSettings { address: config.address, port: 0, secure_cookies: false, mail_folder: None };
+        let client = Client::untracked(ami_api::rocket(app.clone(), http)).await.unwrap();
+        Self { app, clock, client, call: demo_data::fixture().unwrap(), folder, embedded }
+    }
+
+    pub(crate) fn set_clock(&self, at: &str) {
+        self.clock.set(at.parse().unwrap());
+    }
+
+    /// An account with a session.
+    pub(crate) async fn person(&self, name: &str, administrator: bool) -> Person {
+        let email = format!("{}@demonstration.example", name.to_lowercase().replace(' ', "-"));
+        let account = accounts::create_account(&self.app, &email, name, PASSWORD, administrator).await.unwrap();
+        self.sign_in(account, &email).await
+    }
+
+    pub(crate) async fn sign_in(&self, account: AccountId, email: &str) -> Person {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let tokens = self.send(None, Method::Post, "/api/v1/session", Some(body)).await.ok();
+        Person { account, token: tokens["access_token"].as_str().unwrap().to_owned() }
+    }
+
+    pub(crate) async fn send(&self, who: Option<&Person>, method: Method, path: &str, body: Option<Value>) -> Got {
+        self.send_with(who, method, path, body.map(|b| b.to_string().into_bytes()), &[]).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        who: Option<&Person>,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Got {
+        let mut request = self.client.req(method, path.to_owned());
+        request.add_header(Accept::JSON);
+        if let Some(who) = who {
+            request.add_header(Header::new("Authorization", format!("Bearer {}", who.token)));
+        }
+        if path.starts_with("/api") {
+            request.add_header(ContentType::JSON);
+        } else if method == Method::Post {
+            request.add_header(ContentType::Form);
+            request.add_header(Header::new("Host", "localhost"));
+            request.add_header(Header::new("Origin", "http://localhost"));
+        }
+        for (name, value) in headers {
+            request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
+        }
+        if let Some(body) = body {
+            request.set_body(body);
+        }
+        let answer = request.dispatch().await;
+        let status = answer.status().code;
+        assert_ne!(answer.status(), Status::InternalServerError, "{method} {path}");
+        let etag = answer.headers().get_one("ETag").map(str::to_owned);
+        Got { status, etag, bytes: answer.into_bytes().await.unwrap_or_default() }
+    }
+
+    pub(crate) async fn get(&self, who: &Person, path: &str) -> Got {
+        self.send(Some(who), Method::Get, &format!("/api/v1{path}"), None).await
+    }
+
+    pub(crate) async fn post(&self, who: &Person, path: &str, body: Value) -> Got {
+        self.send(Some(who), Method::Post, &format!("/api/v1{path}"), Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, who: &Person, path: &str, body: Value) -> Got {
+        self.send(Some(who), Method::Put, &format!("/api/v1{path}"), Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, who: &Person, path: &str, if_match: Option<&str>, body: Value) -> Got {
+        let headers: Vec<(&str, &str)> = if_match.iter().map(|v| ("If-Match", *v)).collect();
+        let body = Some(body.to_string().into_bytes());
+        self.send_with(Some(who), Method::Patch, &format!("/api/v1{path}"), body, &headers).await
+    }
+
+    /// The demonstration call, published by an administrator who is its officer.
+    pub(crate) async fn published(&self) -> Person {
+        let officer = self.person("Officer", true).await;
+        let definition = serde_json::to_value(&self.call).unwrap();
+        self.post(&officer, "/calls", definition).await.ok();
+        self.advance(&officer, "published").await;
+        officer
+    }
+
+    pub(crate) async fn advance(&self, officer: &Person, to: &str) {
+        self.post(officer, "/calls/AMI-ALI-2027/state", json!({ "state": to })).await.ok();
+    }
+
+    /// An applicant of the fixtures with its organisation: the person and the organisation's id.
+    pub(crate) async fn applicant(&self, number: usize) -> (Person, String, Applicant) {
+        let all = demo_data::Accounts::all().applicants;
+        let applicant = all[number - 1].clone();
+        let person = self.person(&format!("applicant {number}"), false).await;
+        let input = json!({
+            "name": applicant.name, "siret": applicant.siret, "rna": applicant.rna, "legal_form": applicant.legal_form,
+        });
+        let made = self.post(&person, "/organisations", input).await.ok();
+        (person, made["id"].as_str().unwrap().to_owned(), applicant)
+    }
+
+    /// A complete draft, through the API: its id.
+    pub(crate) async fn complete_draft(
+        &self,
+        person: &Person,
+        organisation: &str,
+        applicant: &Applicant,
+        lot: &str,
+    ) -> String {
+        let body = json!({ "organisation_id": organisation, "lot": lot });
+        let made = self.post(person, "/calls/AMI-ALI-2027/dossiers", body).await;
+        let etag = made.etag.clone().unwrap();
+        let dossier = made.ok();
+        let id = dossier["id"].as_str().unwrap().to_owned();
+        let answers = demo_data::answers(&self.call, applicant, lot).unwrap();
+        self.patch(person, &format!("/dossiers/{id}/answers"), Some(&etag), Value::Object(answers)).await.ok();
+        let missing = self.get(person, &format!("/dossiers/{id}")).await.ok()["missing"].clone();
+        for gap in missing.as_array().unwrap() {
+            let slot = gap["code"].as_str().unwrap();
+            assert_eq!(gap["kind"], "piece", "{gap}");
+            let bytes = if slot == "P08" {
+                ami_documents::decisions_xlsx(&[]).unwrap()
+            } else {
+                demo_data::plain_pdf(slot, &applicant.name)
+            };
+            let name = format!("attachment; filename*=UTF-8''{slot}%20%C3%A9t%C3%A9.pdf");
+            let path = format!("/api/v1/dossiers/{id}/pieces/{slot}");
+            let put =
+                self.send_with(Some(person), Method::Put, &path, Some(bytes), &[("Content-Disposition", &name)]).await;
+            put.ok();
+        }
+        id
+    }
+
+    /// Ends the embedded storage's server.
+    pub(crate) async fn end(self) {
+        drop(self.client);
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+/// The text of a PDF, page after page, its line ends read as spaces.
+pub(crate) fn pdf_text(bytes: &[u8]) -> String {
+    let document = lopdf::Document::load_mem(bytes).unwrap();
+    let pages: Vec<u32> = document.get_pages().keys().copied().collect();
+    let text = document.extract_text(&pages).unwrap();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
