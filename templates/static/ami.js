@@ -16,7 +16,7 @@ for (const area of document.querySelectorAll("textarea[data-max]")) {
 // Saving while people write: the form's own address, told to answer in JSON.
 for (const form of document.querySelectorAll("form[data-autosave]")) {
   const state = form.querySelector("[data-state]");
-  let timer = 0, busy = false, again = false;
+  let timer = 0, busy = false, again = false, waiting = null;
   const save = async () => {
     if (busy) { again = true; return; }
     busy = true; again = false;
@@ -38,10 +38,15 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
       say(state, "Non enregistré : pas de réseau. Votre texte reste à l'écran ; nous réessaierons à la prochaine modification.");
     }
     busy = false;
+    if (waiting) { form.requestSubmit(waiting.submitter); return; }
     if (again) save();
   };
   form.addEventListener("input", () => { clearTimeout(timer); say(state, "Modifications en cours…"); timer = setTimeout(save, 800); });
-  form.addEventListener("submit", () => { clearTimeout(timer); });
+  // A save under way ends first: the form then carries the revision that it made.
+  form.addEventListener("submit", (event) => {
+    clearTimeout(timer);
+    if (busy) { event.preventDefault(); waiting = event; }
+  });
 }
 
 // Uploads with progress.

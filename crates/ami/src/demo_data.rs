@@ -6,7 +6,7 @@ use ami_domain::call::{CallDefinition, CallState, day};
 use ami_domain::dossier::InadmissibleReason;
 use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_domain::jury::{College, RecusalReason, Voice};
-use ami_services::dossiers::OnInvalid;
+use ami_services::dossiers::{OnInvalid, Seen};
 use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::SheetChanges;
@@ -187,7 +187,7 @@ impl Loader<'_> {
         let before = call.calendar.opens.checked_sub(jiff::SignedDuration::from_hours(24))?;
         let app = self.at(before);
         let administrator = self.actor(self.administrator).await?;
-        calls::create_call(&app, Some(&administrator), call, self.officer).await?;
+        calls::create_call(&app, Some(&administrator), serde_json::to_value(call)?, self.officer).await?;
         let officer = self.actor(self.officer).await?;
         calls::advance_call(&app, Some(&officer), &call.code, CallState::Published).await?;
         Ok(())
@@ -385,7 +385,7 @@ pub async fn fill(
     lot: &str,
 ) -> Outcome<()> {
     let answers = answers(call, applicant, lot)?;
-    let saved = dossiers::save_answers(app, Some(actor), id, None, &answers, OnInvalid::Refuse).await?;
+    let saved = dossiers::save_answers(app, Some(actor), id, Seen::Any, &answers, OnInvalid::Refuse).await?;
     debug_assert!(saved.problems.is_empty());
     let missing = dossiers::show_dossier(app, Some(actor), id).await?.missing;
     for gap in missing.iter().filter(|g| g.kind == "piece") {

@@ -1,9 +1,11 @@
 //! Who asks, under which condition, with what body.
 
 use ami_services::accounts::{self, Signed, SignedIn};
+use ami_services::dossiers::Seen;
 use ami_services::{Actor, App, Error, Kind};
-use rocket::data::{ByteUnit, Data, FromData, Outcome as DataOutcome};
+use rocket::data::{ByteUnit, Data, FromData};
 use rocket::http::{Cookie, CookieJar, Method, SameSite, Status};
+use rocket::outcome::Outcome as AnyOutcome;
 use rocket::request::{FromParam, FromRequest, Outcome, Request};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -164,9 +166,13 @@ impl<'a> FromParam<'a> for Id {
 pub(crate) struct IfMatch(pub(crate) Option<Option<i64>>);
 
 impl IfMatch {
-    /// The revision, where the writer must say which one was seen.
-    pub(crate) fn required(self) -> Result<Option<i64>, Error> {
-        self.0.ok_or_else(|| Error::new(Kind::PreconditionRequired, "if-match"))
+    /// What a writer who must say which revision was seen has said.
+    pub(crate) const fn seen(self) -> Seen {
+        match self.0 {
+            None => Seen::NotSaid,
+            Some(None) => Seen::Any,
+            Some(Some(revision)) => Seen::Revision(revision),
+        }
     }
 
     /// The revision, where the writer may say it.
@@ -193,43 +199,63 @@ impl<'r> FromRequest<'r> for IfMatch {
     }
 }
 
-/// A JSON body.
+/// A JSON body from somebody who is signed in.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// A JSON body from anyone.
+#[derive(Debug)]
+pub(crate) struct OpenBody<T>(pub(crate) T);
 
 #[rocket::async_trait]
 impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
     type Error = ();
 
-    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
-        let refuse = |error: Error| {
-            let status = crate::answer::status(error.kind);
-            keep_refusal(request, error);
-            DataOutcome::Error((status, ()))
-        };
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
         // The body stays unread until it is known who asks.
-        match request.guard::<Who>().await {
-            Outcome::Success(_) => {}
-            Outcome::Error((status, ())) => return DataOutcome::Error((status, ())),
-            Outcome::Forward(status) => return DataOutcome::Error((status, ())),
-        }
-        let bytes = match data.open(ByteUnit::Byte(JSON_LIMIT)).into_bytes().await {
-            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
-            Ok(_) => {
-                return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(JSON_LIMIT)));
-            }
-            Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+        let refusal = match request.guard::<Who>().await {
+            Outcome::Success(who) => who.signed().err(),
+            Outcome::Error((status, ())) | Outcome::Forward(status) => return AnyOutcome::Error((status, ())),
         };
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => DataOutcome::Success(Self(value)),
-            Err(error) => {
-                let error = Error::new(Kind::Invalid, "json")
-                    .with("line", error.line())
-                    .with("column", error.column())
-                    .with("problem", error);
-                refuse(error)
-            }
+        if let Some(error) = refusal {
+            keep_refusal(request, error);
+            return AnyOutcome::Error((Status::Unauthorized, ()));
         }
+        read_json(request, data).await.map(Self)
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned> FromData<'r> for OpenBody<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
+        read_json(request, data).await.map(Self)
+    }
+}
+
+async fn read_json<'r, T: DeserializeOwned>(
+    request: &'r Request<'_>,
+    data: Data<'r>,
+) -> AnyOutcome<T, (Status, ()), (Data<'r>, Status)> {
+    let refuse = |error: Error| {
+        let status = crate::answer::status(error.kind);
+        keep_refusal(request, error);
+        AnyOutcome::Error((status, ()))
+    };
+    let bytes = match data.open(ByteUnit::Byte(JSON_LIMIT)).into_bytes().await {
+        Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
+        Ok(_) => return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(JSON_LIMIT))),
+        Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(value) => AnyOutcome::Success(value),
+        Err(error) => refuse(
+            Error::new(Kind::Invalid, "json")
+                .with("line", error.line())
+                .with("column", error.column())
+                .with("problem", error),
+        ),
     }
 }
 

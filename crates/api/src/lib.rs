@@ -33,7 +33,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
     let config = Config {
         address: settings.address,
         port: settings.port,
-        log_level: LogLevel::Critical,
+        log_level: LogLevel::Off,
         limits: Limits::default()
             .limit("form", ByteUnit::Mebibyte(2))
             .limit("data-form", ByteUnit::Mebibyte(64))

@@ -336,8 +336,12 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet => juror(action, standing, subject),
         Action::ReopenSheet | Action::ImposeRecusal => {
             let chair = standing.seat.is_some_and(|s| s.chair && s.declared);
-            let allowed = chair || (action == Action::ImposeRecusal && standing.officer);
-            known(allowed)?;
+            if action == Action::ReopenSheet {
+                let knows = standing.officer || subject.assignment.own_sheet && !subject.assignment.recused;
+                when(chair, if knows { Denial::NotYours } else { Denial::Hidden })?;
+            } else {
+                known(chair || standing.officer)?;
+            }
             when(
                 matches!(
                     phase,

@@ -81,29 +81,28 @@ pub async fn show_call(app: &App, who: Option<&Actor>, code: &str) -> Result<Cal
 pub async fn create_call(
     app: &App,
     who: Option<&Actor>,
-    definition: &CallDefinition,
+    definition: serde_json::Value,
     officer: AccountId,
 ) -> Result<CallView> {
     let permit = permit::<acts::CreateCall>(who, &Subject::default())?;
-    let problems: Vec<Problem> = definition
-        .problems()
-        .into_iter()
-        .map(|p| Problem {
-            pointer: format!("/{}", p.at.replace('.', "/")),
-            code: "definition".into(),
-            args: vec![("problem", p.problem)],
-        })
-        .collect();
+    let wrong = |at: &str, problem: String| Problem {
+        pointer: format!("/{}", at.replace('.', "/")).trim_end_matches('/').to_owned(),
+        code: "definition".into(),
+        args: vec![("problem", problem)],
+    };
+    let definition: CallDefinition =
+        serde_json::from_value(definition).map_err(|e| Error::invalid(vec![wrong("", e.to_string())]))?;
+    let problems: Vec<Problem> = definition.problems().into_iter().map(|p| wrong(&p.at, p.problem)).collect();
     if !problems.is_empty() {
         return Err(Error::invalid(problems));
     }
     let tx = app.database.write().await?;
     let id = app.id();
-    rows::insert_call(&tx, &permit, id, definition, officer, app.clock.now()).await?;
+    rows::insert_call(&tx, &permit, id, &definition, officer, app.clock.now()).await?;
     let subject = ("call", definition.code.clone());
     record(app, &tx, Some(id), Some(permit.by()), Action::CreateCall, subject, serde_json::json!({})).await?;
     tx.commit().await?;
-    Ok(CallView { phase: Phase::Draft, version: 0, now: app.clock.now(), definition: definition.clone() })
+    Ok(CallView { phase: Phase::Draft, version: 0, now: app.clock.now(), definition })
 }
 
 /// Moves a call to its next state; publication freezes what is written in it.

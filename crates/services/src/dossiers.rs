@@ -425,6 +425,17 @@ pub enum OnInvalid {
     Keep,
 }
 
+/// Which revision a writer has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// This one.
+    Revision(i64),
+    /// Whatever there is: the writer means to overwrite.
+    Any,
+    /// Not said, and must be.
+    NotSaid,
+}
+
 /// What was saved.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SavedAnswers {
@@ -438,15 +449,15 @@ pub struct SavedAnswers {
     pub problems: Vec<Problem>,
 }
 
-/// Saves answers. `if_match` is the revision that the writer has seen: a field that somebody changed since is not overwritten.
+/// Saves answers. A field that somebody changed since the writer has seen it is not overwritten.
 ///
 /// # Errors
-/// `stale` with the current values of the fields in question, `invalid` with every wrong field.
+/// `if-match` when the writer does not say what was seen, `stale` with the current values of the fields in question, `invalid` with every wrong field.
 pub async fn save_answers(
     app: &App,
     who: Option<&Actor>,
     id: DossierId,
-    if_match: Option<i64>,
+    seen: Seen,
     input: &Map<String, Value>,
     on_invalid: OnInvalid,
 ) -> Result<SavedAnswers> {
@@ -455,7 +466,12 @@ pub async fn save_answers(
     let subject = about(app, &call, &dossier);
     decide(Action::ReadOwnDossier, who, &subject)?;
     let permit = permit::<acts::EditDossier>(who, &subject)?;
-    let saved = write_answers(app, &tx, &permit, &call, &dossier, if_match, input, on_invalid).await?;
+    let seen = match seen {
+        Seen::Revision(revision) => Some(revision),
+        Seen::Any => None,
+        Seen::NotSaid => return Err(Error::new(Kind::PreconditionRequired, "if-match")),
+    };
+    let saved = write_answers(app, &tx, &permit, &call, &dossier, seen, input, on_invalid).await?;
     tx.commit().await?;
     Ok(saved)
 }

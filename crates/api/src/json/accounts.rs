@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Api, once};
 use crate::answer::{Answer, ApiError};
-use crate::guards::{Body, Id, Key, Who};
+use crate::guards::{Body, Id, Key, OpenBody, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -65,14 +65,14 @@ struct NewPassword {
 /// Signs in.
 #[utoipa::path(tag = "comptes", request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
 #[post("/session", data = "<body>")]
-async fn sign_in(app: &State<App>, body: Body<Credentials>) -> Api<SignedIn> {
+async fn sign_in(app: &State<App>, body: OpenBody<Credentials>) -> Api<SignedIn> {
     Ok(Answer::ok(services::sign_in(app, &body.0.email, &body.0.password).await?))
 }
 
 /// Exchanges a refresh token for new tokens.
 #[utoipa::path(tag = "comptes", request_body = RefreshToken, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
 #[post("/session/refresh", data = "<body>")]
-async fn refresh(app: &State<App>, body: Body<RefreshToken>) -> Api<SignedIn> {
+async fn refresh(app: &State<App>, body: OpenBody<RefreshToken>) -> Api<SignedIn> {
     Ok(Answer::ok(services::refresh(app, &body.0.refresh_token).await?))
 }
 
@@ -94,7 +94,7 @@ async fn me(app: &State<App>, who: Who) -> Api<Me> {
 /// Makes an account; the address is confirmed by a message.
 #[utoipa::path(tag = "comptes", request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/accounts", data = "<body>")]
-async fn sign_up(app: &State<App>, body: Body<NewAccount>) -> Result<Status, ApiError> {
+async fn sign_up(app: &State<App>, body: OpenBody<NewAccount>) -> Result<Status, ApiError> {
     services::sign_up(app, &body.0.email, &body.0.name, &body.0.password).await?;
     Ok(Status::Accepted)
 }
@@ -102,7 +102,7 @@ async fn sign_up(app: &State<App>, body: Body<NewAccount>) -> Result<Status, Api
 /// Confirms an address.
 #[utoipa::path(tag = "comptes", request_body = Token, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/accounts/confirmation", data = "<body>")]
-async fn confirm(app: &State<App>, body: Body<Token>) -> Result<Status, ApiError> {
+async fn confirm(app: &State<App>, body: OpenBody<Token>) -> Result<Status, ApiError> {
     services::confirm_email(app, &body.0.token).await?;
     Ok(Status::NoContent)
 }
@@ -110,7 +110,7 @@ async fn confirm(app: &State<App>, body: Body<Token>) -> Result<Status, ApiError
 /// Asks for a link to choose another password.
 #[utoipa::path(tag = "comptes", request_body = Address, responses((status = 202)))]
 #[post("/accounts/password-reset", data = "<body>")]
-async fn request_reset(app: &State<App>, body: Body<Address>) -> Result<Status, ApiError> {
+async fn request_reset(app: &State<App>, body: OpenBody<Address>) -> Result<Status, ApiError> {
     services::request_password_reset(app, &body.0.email).await?;
     Ok(Status::Accepted)
 }
@@ -118,7 +118,7 @@ async fn request_reset(app: &State<App>, body: Body<Address>) -> Result<Status, 
 /// Chooses a password with a token.
 #[utoipa::path(tag = "comptes", request_body = NewPassword, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
 #[put("/accounts/password", data = "<body>")]
-async fn choose_password(app: &State<App>, body: Body<NewPassword>) -> Result<Status, ApiError> {
+async fn choose_password(app: &State<App>, body: OpenBody<NewPassword>) -> Result<Status, ApiError> {
     services::choose_password(app, &body.0.token, &body.0.password).await?;
     Ok(Status::NoContent)
 }

@@ -1,9 +1,9 @@
 //! Calls, and what their officers see of dossiers.
 
-use ami_domain::call::{CallDefinition, CallState};
+use ami_domain::call::CallState;
+use ami_services::App;
 use ami_services::calls::{self as services, CallSummary, CallView};
 use ami_services::review::{self, FiledSummary, LotCounts};
-use ami_services::{App, Error};
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,14 +48,7 @@ async fn show(app: &State<App>, who: Who, code: &str) -> Api<CallView> {
 #[post("/calls", data = "<body>")]
 async fn create(app: &State<App>, who: Who, body: Body<serde_json::Value>) -> Api<CallView> {
     let officer = who.signed()?.account.id;
-    let definition: CallDefinition = serde_json::from_value(body.0).map_err(|e| {
-        Error::invalid(vec![ami_services::Problem {
-            pointer: String::new(),
-            code: "definition".into(),
-            args: vec![("problem", e.to_string())],
-        }])
-    })?;
-    Ok(Answer::created(services::create_call(app, who.actor(), &definition, officer).await?))
+    Ok(Answer::created(services::create_call(app, who.actor(), body.0, officer).await?))
 }
 
 /// Moves a call to its next state.

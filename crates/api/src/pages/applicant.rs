@@ -3,7 +3,7 @@
 use ami_domain::call::CallDefinition;
 use ami_domain::form::Field;
 use ami_domain::ids::DossierId;
-use ami_services::dossiers::{DossierView, OnInvalid};
+use ami_services::dossiers::{DossierView, OnInvalid, Seen};
 use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
 use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
 use rocket::form::Form;
@@ -221,7 +221,7 @@ async fn save_section(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, code: &str,
     let found = call.form.section(code).ok_or_else(Error::not_found)?;
     let typed: Map<String, Value> =
         found.fields.iter().filter(|f| f.is_typed()).map(|f| (f.code.clone(), form.answer(f))).collect();
-    let seen = form.get("revision").parse().ok();
+    let seen = form.get("revision").parse().map_or(Seen::NotSaid, Seen::Revision);
     match dossiers::save_answers(ctx.app, ctx.who.actor(), dossier_id, seen, &typed, OnInvalid::Keep).await {
         Ok(saved) if ctx.autosave => {
             let body = json!({ "revision": saved.revision, "problems": saved.problems.len() });
@@ -282,8 +282,19 @@ struct Upload<'r> {
 }
 
 #[post("/dossiers/<id>/pieces/<slot>", data = "<form>")]
-async fn upload(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, slot: &str, form: Form<Upload<'_>>) -> Html {
+async fn upload(
+    ctx: Ctx<'_>,
+    cookies: &CookieJar<'_>,
+    id: Id,
+    slot: &str,
+    form: Result<Form<Upload<'_>>, rocket::form::Errors<'_>>,
+) -> Html {
     let dossier: DossierId = id.get();
+    let Ok(form) = form else {
+        // Sent without a file, or larger than any slot takes: said on the page, to whoever may see it.
+        let error = Error::new(Kind::Invalid, "file-empty");
+        return pieces_body(&ctx, Status::UnprocessableEntity, dossier, &listed(&error)).await;
+    };
     let name =
         form.file.raw_name().map(|n| n.dangerous_unsafe_unsanitized_raw().as_str().to_owned()).unwrap_or_default();
     let reader = form.file.open().await.map_err(Error::internal)?;

@@ -1,0 +1,64 @@
+//! The demonstration, running as a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The demonstration, running as its own process.
+pub(crate) struct Demo {
+    process: Child,
+    /// Kept open: a program whose output nobody takes fails when it prints.
+    _output: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    ready: Value,
+}
+
+impl Demo {
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_ami"))
+            .args(["demo", "--port", "0", "--data"])
+            .arg(data)
+            .env("AMI_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        // The last line before requests are taken; the file is written just after.
+        for line in lines.by_ref() {
+            if line.unwrap().starts_with("Les courriels") {
+                break;
+            }
+        }
+        let path = data.join("demo.json");
+        let started = std::time::Instant::now();
+        while !path.exists() {
+            assert!(started.elapsed().as_secs() < 30, "demo.json was not written");
+            std::thread::yield_now();
+        }
+        Self { process, _output: lines, ready: serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.ready["url"].as_str().unwrap())
+    }
+
+    /// Its `demo.json`.
+    pub(crate) const fn ready(&self) -> &Value {
+        &self.ready
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Nothing to do when it was killed already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,142 @@
+//! The real program, killed in the middle of its work: what was acknowledged is there, nothing is half there, and the same
+//! request again succeeds.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "common/demo.rs"]
+mod demo;
+
+use ami::demo_data;
+use demo::Demo;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+async fn token(demo: &Demo, client: &Client) -> String {
+    let body = json!({ "email": "candidat1@demonstration.example", "password": demo_data::PASSWORD });
+    let answer = client.post(demo.url("/session")).json(&body).send().await.unwrap();
+    answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn send(
+    demo: &Demo,
+    client: &Client,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Option<(StatusCode, Value)> {
+    let request = client.request(method, demo.url(path)).bearer_auth(token).header("If-Match", "*").body(body);
+    let answer = request.send().await.ok()?;
+    let status = answer.status();
+    Some((status, answer.json().await.unwrap_or(Value::Null)))
+}
+
+#[rocket::async_test]
+async fn killed_in_the_middle_of_an_upload_a_save_and_a_deposit() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let client = Client::new();
+
+    let demo = Demo::start(&data);
+    let mut session = token(&demo, &client).await;
+    let me = send(&demo, &client, &session, Method::GET, "/me", vec![]).await.unwrap().1;
+    let call: ami_domain::call::CallDefinition = demo_data::fixture().unwrap();
+    let applicant = demo_data::Accounts::all().applicants[0].clone();
+    let body = json!({ "organisation_id": me["organisations"][0]["id"], "lot": "ALI-10" });
+    let made =
+        send(&demo, &client, &session, Method::POST, "/calls/AMI-ALI-2027/dossiers", body.to_string().into_bytes())
+            .await
+            .unwrap();
+    assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
+    let dossier = format!("/dossiers/{}", made.1["id"].as_str().unwrap());
+    let answers = Value::Object(demo_data::answers(&call, &applicant, "ALI-10").unwrap()).to_string().into_bytes();
+
+    // Killed while an upload, of which half was sent, is under way.
+    let (sender, body) = slow_body();
+    let upload = client.put(demo.url(&format!("{dossier}/pieces/P12"))).bearer_auth(&session).body(body).send();
+    let upload = tokio::spawn(upload);
+    sender.send(Ok(vec![b'%'; 512 * 1024])).await.unwrap();
+    while std::fs::read_dir(data.join("spool")).unwrap().count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    demo.kill();
+    drop(sender);
+    assert!(upload.await.unwrap().is_err());
+
+    // Nothing half there; the same thing whole succeeds. Killed while a save is under way, whether it was acknowledged or not.
+    let demo = Demo::start(&data);
+    assert_eq!(std::fs::read_dir(data.join("spool")).unwrap().count(), 0);
+    session = token(&demo, &client).await;
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    assert_eq!(view["pieces"], json!([]));
+    let pdf = demo_data::plain_pdf("P12", "x");
+    let kept = send(&demo, &client, &session, Method::PUT, &format!("{dossier}/pieces/P12"), pdf).await.unwrap();
+    assert_eq!(kept.0, StatusCode::OK);
+    let saving = {
+        let (client, url, token, body) =
+            (client.clone(), demo.url(&format!("{dossier}/answers")), session.clone(), answers.clone());
+        tokio::spawn(
+            async move { client.patch(url).bearer_auth(token).header("If-Match", "*").body(body).send().await },
+        )
+    };
+    tokio::task::yield_now().await;
+    demo.kill();
+    let acknowledged = saving.await.unwrap().is_ok_and(|a| a.status() == StatusCode::OK);
+
+    let demo = Demo::start(&data);
+    session = token(&demo, &client).await;
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    let saved = view["answers"].get("4.04").is_some();
+    assert_eq!(saved, view["answers"].get("8.02").is_some(), "all of a save, or none");
+    assert!(saved || !acknowledged, "what was acknowledged is there");
+    assert_eq!(view["pieces"].as_array().unwrap().len(), 1);
+    let again = send(&demo, &client, &session, Method::PATCH, &format!("{dossier}/answers"), answers).await.unwrap();
+    assert_eq!(again.0, StatusCode::OK, "{}", again.1);
+    for gap in view["missing"].as_array().unwrap().iter().filter(|g| g["kind"] == "piece") {
+        upload_piece(&demo, &client, &session, &dossier, gap["code"].as_str().unwrap()).await;
+    }
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    for gap in view["missing"].as_array().unwrap() {
+        upload_piece(&demo, &client, &session, &dossier, gap["code"].as_str().unwrap()).await;
+    }
+
+    // Killed while a deposit is under way.
+    let depositing = {
+        let request = client.post(demo.url(&format!("{dossier}/deposit"))).bearer_auth(&session);
+        tokio::spawn(request.send())
+    };
+    tokio::task::yield_now().await;
+    demo.kill();
+    let acknowledged = depositing.await.unwrap().is_ok_and(|a| a.status() == StatusCode::OK);
+
+    let demo = Demo::start(&data);
+    session = token(&demo, &client).await;
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    let deposited = view["state"] == "deposited";
+    assert_eq!(deposited, view["deposits"].as_array().unwrap().len() == 1, "the deposit and its state go together");
+    assert!(deposited || !acknowledged, "an acknowledged deposit is never lost");
+    if !deposited {
+        let again = send(&demo, &client, &session, Method::POST, &format!("{dossier}/deposit"), vec![]).await.unwrap();
+        assert_eq!(again.0, StatusCode::OK, "{}", again.1);
+    }
+    let receipt = send(&demo, &client, &session, Method::GET, &format!("{dossier}/receipt"), vec![]).await.unwrap();
+    assert_eq!((receipt.0, &receipt.1["version"]), (StatusCode::OK, &json!(1)));
+}
+
+async fn upload_piece(demo: &Demo, client: &Client, token: &str, dossier: &str, slot: &str) {
+    let bytes =
+        if slot == "P08" { ami_documents::decisions_xlsx(&[]).unwrap() } else { demo_data::plain_pdf(slot, "x") };
+    let put = send(demo, client, token, Method::PUT, &format!("{dossier}/pieces/{slot}"), bytes).await.unwrap();
+    assert_eq!(put.0, StatusCode::OK, "{slot}: {}", put.1);
+}
+
+type Part = Result<Vec<u8>, std::io::Error>;
+
+/// A body that is sent part by part, when the test says so.
+fn slow_body() -> (tokio::sync::mpsc::Sender<Part>, reqwest::Body) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let stream = futures_util::stream::unfold(receiver, |mut receiver: tokio::sync::mpsc::Receiver<Part>| async move {
+        receiver.recv().await.map(|part| (part, receiver))
+    });
+    (sender, reqwest::Body::wrap_stream(stream))
+}

@@ -1,0 +1,168 @@
+//! Every route × every role: the committed table of answers. A route without its lines fails, and so does any 500.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use common::{Person, World};
+use rocket::http::Method;
+use serde_json::{Value, json};
+
+/// What stands for the parameters of a route.
+struct Things {
+    dossier: String,
+    piece: String,
+    sheet: String,
+    seat: String,
+    ranking: String,
+    organisation: String,
+}
+
+impl Things {
+    fn path(&self, route: &str) -> String {
+        let (path, _) = route.split_once('?').unwrap_or((route, ""));
+        let id = match path {
+            p if p.contains("/sheets/") || p.contains("/fiches/") => &self.sheet,
+            p if p.contains("/organisations/") || p.contains("/structures/") => &self.organisation,
+            p if p.contains("rankings/") || p.contains("/classements/") => &self.ranking,
+            _ => &self.dossier,
+        };
+        let section = if path.contains("/sections/") { "S1" } else { "AMI-ALI-2027" };
+        path.replace("<id>", id)
+            .replace("<code>", section)
+            .replace("<slot>", "P01")
+            .replace("<piece>", &self.piece)
+            .replace("<seat>", &self.seat)
+            .replace("<path>", "none.css")
+    }
+}
+
+impl Things {
+    /// A body that the route reads, so that it is the policy that answers.
+    fn body(&self, route: &str) -> Value {
+        match route.trim_start_matches("/api/v1") {
+            "/calls/<code>/assignments" => json!({ "seat": self.seat, "add": [self.dossier] }),
+            "/calls/<code>/dossiers" => json!({ "organisation_id": self.organisation, "lot": "ALI-02" }),
+            "/calls/<code>/seats" => {
+                json!({ "name": "x", "email": "x", "college": "experts", "voice": "consultative" })
+            }
+            "/calls/<code>/seats/<seat>/recusals" => json!({ "lot": "ALI-22", "reason": "other", "comment": "x" }),
+            "/calls/<code>/state" => json!({ "state": "archived" }),
+            "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
+            "/dossiers/<id>/decision" => json!({ "decision": "refused" }),
+            "/organisations" | "/organisations/<id>" => json!({ "name": "x", "siret": "x", "legal_form": "x" }),
+            _ => json!({}),
+        }
+    }
+}
+
+/// A call in marking: one dossier assigned to `juror`, from which `recused` is excluded; a ranking; a stranger's account.
+async fn scene(world: &World) -> (Vec<(&'static str, Option<Person>)>, Things) {
+    world.set_clock("2027-03-15T10:55:00Z");
+    let officer = world.published().await;
+    let (applicant, organisation, data) = world.applicant(1).await;
+    let (other, _, _) = world.applicant(2).await;
+    let dossier = world.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
+    let view = world.get(&applicant, &format!("/dossiers/{dossier}")).await.ok();
+    let piece = view["pieces"].as_array().unwrap().iter().find(|p| p["slot"] == "P01").unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
+    world.set_clock("2027-03-15T11:00:01Z");
+    world.advance(&officer, "admissibility").await;
+    world.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
+    world.advance(&officer, "marking").await;
+    let mut jurors = Vec::new();
+    for (name, conflict) in [("juror", false), ("recused", true), ("unassigned", false)] {
+        let person = world.person(name, false).await;
+        let invitation = json!({
+            "name": name, "email": format!("{name}@demonstration.example"), "college": "experts", "voice": "deliberative",
+        });
+        let seat =
+            world.post(&officer, "/calls/AMI-ALI-2027/seats", invitation).await.ok()["id"].as_str().unwrap().to_owned();
+        if name != "unassigned" {
+            world.post(&officer, "/calls/AMI-ALI-2027/assignments", json!({ "seat": seat, "add": [dossier] })).await;
+        }
+        let conflicts = if conflict { json!([{ "dossier": dossier, "reason": "member" }]) } else { json!([]) };
+        world.post(&person, "/calls/AMI-ALI-2027/declaration", json!({ "conflicts": conflicts })).await;
+        jurors.push((person, seat));
+    }
+    let sheet = world.get(&jurors[0].0, "/jury/sheets").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
+    let ranking =
+        world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok()["id"].as_str().unwrap().to_owned();
+    let stranger = world.person("stranger", false).await;
+    let seat = jurors[0].1.clone();
+    let mut jurors = jurors.into_iter().map(|(p, _)| Some(p));
+    let people = vec![
+        ("anonymous", None),
+        ("stranger", Some(stranger)),
+        ("applicant", Some(applicant)),
+        ("other", Some(other)),
+        ("juror", jurors.next().unwrap()),
+        ("recused", jurors.next().unwrap()),
+        ("unassigned", jurors.next().unwrap()),
+        ("officer", Some(officer)),
+    ];
+    (people, Things { dossier, piece, sheet, seat, ranking, organisation })
+}
+
+#[rocket::async_test]
+async fn every_route_answers_every_role_as_the_table_says() {
+    let world = World::new("sqlite").await;
+    let (people, things) = scene(&world).await;
+    let mut routes: Vec<(String, Method)> =
+        world.client.rocket().routes().map(|r| (r.uri.to_string(), r.method)).collect();
+    routes.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
+    routes.dedup();
+    let names: Vec<&str> = people.iter().map(|(n, _)| *n).collect();
+    let mut table = format!("{:<7} {:<52} {}\n", "", "", names.join(" "));
+    for (route, method) in &routes {
+        // Signing somebody out, or a page of one's own that changes the scene for the others, is tried elsewhere.
+        let ends_something = matches!(
+            (route.as_str(), method),
+            ("/deconnexion", _)
+                | ("/api/v1/session", Method::Delete)
+                | ("/dossiers/<id>/retirer", _)
+                | ("/api/v1/dossiers/<id>/withdrawal", _)
+        );
+        let path = things.path(route);
+        let mut line = String::new();
+        for (name, person) in &people {
+            if ends_something && *name != "anonymous" {
+                write!(line, " {:>width$}", "-", width = name.len()).unwrap();
+                continue;
+            }
+            let body = if path.starts_with("/api") { things.body(route).to_string().into_bytes() } else { Vec::new() };
+            let got = world.send_with(person.as_ref(), *method, &path, Some(body), &[]).await;
+            write!(line, " {:>width$}", got.status, width = name.len()).unwrap();
+            leaks(name, *method, route, got.status, &got.text());
+        }
+        writeln!(table, "{:<7} {route:<52}{line}", method.as_str()).unwrap();
+    }
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/routes.txt");
+    if std::env::var_os("UPDATE_ROUTES").is_some() {
+        std::fs::write(committed, &table).unwrap();
+    }
+    let expected = std::fs::read_to_string(committed).unwrap();
+    assert_eq!(expected, table, "answers changed: look at every line, then commit with UPDATE_ROUTES=1");
+    world.end().await;
+}
+
+/// What nobody but the dossier's own people may ever be told, whatever the table says.
+fn leaks(who: &str, method: Method, route: &str, status: u16, body: &str) {
+    assert!(status < 500, "{who} {method} {route}: {status}");
+    let insider = matches!(who, "applicant" | "juror" | "officer");
+    let about_dossier =
+        ["/dossiers/<id>", "/pieces/<piece>", "/sheets/<id>", "/fiches/<id>"].iter().any(|p| route.contains(p));
+    if about_dossier && !insider {
+        assert!(matches!(status, 401 | 403 | 404 | 303 | 422), "{who} {method} {route}: {status}");
+        assert!(status != 403 || who == "anonymous", "{who} learns that it exists: {method} {route}");
+        assert!(!body.contains("Texte du jeu de démonstration"), "{who} {method} {route}");
+    }
+    if !matches!(who, "applicant" | "officer") {
+        assert!(!body.contains("FR7699999000930000000000190"), "bank details: {who} {method} {route}");
+    }
+}

@@ -1,0 +1,127 @@
+//! The steps of `cargo xtask test`, in order.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::postgres::{self, Cluster};
+
+/// Debian packages that the tests need, by the program that shows that they are there.
+const PACKAGES: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// The accessibility checker, from the npm registry.
+const AXE: &str = "axe-core@4";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+fn has(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|paths| std::env::split_paths(&paths).any(|p| p.join(program).is_file()))
+}
+
+fn step(name: &str, command: &mut Command) -> Result<(), String> {
+    println!("\n▶ {name}");
+    let started = Instant::now();
+    let status = command.current_dir(root()).status().map_err(|e| format!("{name}: {e}"))?;
+    println!("  {name}: {:.1} s", started.elapsed().as_secs_f32());
+    if status.success() { Ok(()) } else { Err(format!("{name} failed")) }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// Installs what is missing where that is possible, and names what still is.
+fn install() -> Vec<String> {
+    let mut wanted: Vec<&str> =
+        PACKAGES.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    if postgres::binaries().is_none() {
+        wanted.push("postgresql");
+    }
+    let mut missing = Vec::new();
+    if !wanted.is_empty() {
+        println!("▶ installing {}", wanted.join(", "));
+        let update = step("apt-get update", Command::new("apt-get").args(["update", "-qq"]));
+        let mut install = Command::new("apt-get");
+        install
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(&wanted);
+        if update.and_then(|()| step("apt-get install", &mut install)).is_err() {
+            missing.push(format!("Debian packages: {}", wanted.join(", ")));
+        }
+    }
+    missing
+}
+
+/// The checker's script, fetched once into the build folder.
+fn axe() -> Option<PathBuf> {
+    let folder = root().join("target/axe");
+    let script = folder.join("node_modules/axe-core/axe.min.js");
+    if !script.exists() {
+        std::fs::create_dir_all(&folder).ok()?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix"]).arg(&folder).arg(AXE);
+        step("axe-core from the npm registry", &mut npm).ok()?;
+    }
+    script.exists().then_some(script)
+}
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> Result<(), String> {
+    let started = Instant::now();
+    let mut not_run = install();
+    step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+
+    let mut tests = cargo(&["test", "--workspace", "--quiet", "--no-fail-fast"]);
+    let cluster = match postgres::binaries() {
+        Some(binaries) => Some(Cluster::start(&binaries)?),
+        None => None,
+    };
+    match &cluster {
+        Some(cluster) => {
+            tests.env("AMI_TEST_POSTGRES_URL", cluster.url());
+        }
+        None => not_run.push("the main path on PostgreSQL (no server is installed)".into()),
+    }
+    let browser = PACKAGES.iter().all(|(program, _)| has(program));
+    match (browser, axe()) {
+        (true, Some(script)) => {
+            tests.env("AMI_TEST_AXE", script).env("AMI_TEST_SCREENSHOTS", root().join("target/screenshots"));
+        }
+        (true, None) => not_run.push("the accessibility check (axe-core could not be fetched)".into()),
+        (false, _) => not_run.push("the main path in a browser (chromium and chromedriver are missing)".into()),
+    }
+    if !browser {
+        tests.env("AMI_TEST_NO_BROWSER", "1");
+    }
+    step("tests", &mut tests)?;
+    drop(cluster);
+
+    println!("\n✓ {:.0} s in all", started.elapsed().as_secs_f32());
+    if not_run.is_empty() {
+        return Ok(());
+    }
+    println!("\nNOT RUN:");
+    for line in &not_run {
+        println!("  - {line}");
+    }
+    if in_ci() { Err("CI runs everything".into()) } else { Ok(()) }
+}
+
+/// `cargo xtask generate`.
+pub(crate) fn generate() -> Result<(), String> {
+    step("policy", cargo(&["test", "--quiet", "--package", "ami-domain", "policy"]).env("UPDATE_POLICY", "1"))?;
+    step("routes", cargo(&["test", "--quiet", "--package", "ami", "--test", "routes"]).env("UPDATE_ROUTES", "1"))?;
+    step(
+        "API description",
+        cargo(&["test", "--quiet", "--package", "ami", "--test", "house"]).env("UPDATE_OPENAPI", "1"),
+    )
+}
