@@ -105,10 +105,8 @@ fn prepare(data: &Path, reset: bool) -> Outcome<()> {
         )
         .into());
     }
-    if reset || data.join(LOADING).exists() {
-        if data.exists() {
-            std::fs::remove_dir_all(data)?;
-        }
+    if data.exists() && (reset || data.join(LOADING).exists()) {
+        std::fs::remove_dir_all(data)?;
     }
     std::fs::create_dir_all(data)?;
     if !data.join(LOADED).exists() {

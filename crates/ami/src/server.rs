@@ -23,15 +23,15 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 /// Secrets of a single machine, made once and kept in its data folder.
 #[derive(Debug, Serialize, Deserialize)]
 struct Secrets {
-    storage_access_key: String,
-    storage_secret_key: String,
-    signing_key: String,
+    storage_access: String,
+    storage_secret: String,
+    signing: String,
 }
 
 fn random_hex(bytes: usize) -> Outcome<String> {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer)?;
-    Ok(buffer.iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex::encode(buffer))
 }
 
 fn secrets(data: &Path) -> Outcome<Secrets> {
@@ -39,11 +39,8 @@ fn secrets(data: &Path) -> Outcome<Secrets> {
     if path.exists() {
         return Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
     }
-    let secrets = Secrets {
-        storage_access_key: random_hex(10)?,
-        storage_secret_key: random_hex(32)?,
-        signing_key: random_hex(32)?,
-    };
+    let secrets =
+        Secrets { storage_access: random_hex(10)?, storage_secret: random_hex(32)?, signing: random_hex(32)? };
     write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
     Ok(secrets)
 }
@@ -76,16 +73,14 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
     let secrets = secrets(&data)?;
     let database = Database::connect(&config.database_url).await?;
     database.migrate().await?;
-    let (storage, embedded) = match &config.storage {
-        Some(settings) => (Storage::new(settings), None),
-        None => {
-            let server =
-                Embedded::start(&data.join("objects"), secrets.storage_access_key, secrets.storage_secret_key).await?;
-            (server.storage(), Some(server))
-        }
+    let (storage, embedded) = if let Some(settings) = &config.storage {
+        (Storage::new(settings), None)
+    } else {
+        let server = Embedded::start(&data.join("objects"), secrets.storage_access, secrets.storage_secret).await?;
+        (server.storage(), Some(server))
     };
     storage.ensure_bucket().await?;
-    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing_key]);
+    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing]);
     let app = App {
         database,
         storage,
@@ -108,12 +103,11 @@ pub async fn run(
 ) -> Outcome<()> {
     let Running { app, embedded } = running;
     let folder = config.data.join("mails");
-    let transport = match &config.smtp_url {
-        Some(url) => outbox::smtp(url)?,
-        None => {
-            std::fs::create_dir_all(&folder)?;
-            outbox::folder(&folder)
-        }
+    let transport = if let Some(url) = &config.smtp_url {
+        outbox::smtp(url)?
+    } else {
+        std::fs::create_dir_all(&folder)?;
+        outbox::folder(&folder)
     };
     let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
     let postman = tokio::spawn(deliver(app.clone(), transport, sender));

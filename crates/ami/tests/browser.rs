@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/demo.rs"]
+#[expect(dead_code, reason = "the crash test uses the rest")]
 mod demo;
 
 use std::net::TcpListener;
@@ -303,7 +304,7 @@ async fn type_answer(browser: &Browser, code: &str, kind: &FieldKind, value: &Va
                     let name = format!("{code}.{row}.{}", column.code);
                     match column.kind {
                         FieldKind::Choice { .. } | FieldKind::LotCommune => {
-                            browser.choose(&name, &plain(&cells[&column.code])).await
+                            browser.choose(&name, &plain(&cells[&column.code])).await;
                         }
                         _ => browser.fill(&name, &plain(&cells[&column.code])).await,
                     }

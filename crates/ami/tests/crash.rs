@@ -38,6 +38,7 @@ async fn killed_in_the_middle_of_an_upload_a_save_and_a_deposit() {
     let client = Client::new();
 
     let demo = Demo::start(&data);
+    assert_eq!(demo.ready()["calls"]["open"], "AMI-ALI-2027");
     let mut session = token(&demo, &client).await;
     let me = send(&demo, &client, &session, Method::GET, "/me", vec![]).await.unwrap().1;
     let call: ami_domain::call::CallDefinition = demo_data::fixture().unwrap();

@@ -1,7 +1,5 @@
 //! The house: which crate may know which, and generated files that are committed.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 use std::process::Command;
 

@@ -171,12 +171,13 @@ impl<'r> Responder<'r, 'static> for Download {
 
 /// `Content-Disposition` with a name in any script (RFC 6266, RFC 8187).
 pub(crate) fn disposition(name: &str, inline: bool) -> String {
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut encoded = String::new();
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.extend(['%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
     }
     let kind = if inline { "inline" } else { "attachment" };

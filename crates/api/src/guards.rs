@@ -161,23 +161,17 @@ impl<'a> FromParam<'a> for Id {
     }
 }
 
-/// The revision in `If-Match`: `None` without the header, `Some(None)` for `*`.
+/// What `If-Match` says of the revision that a writer has seen.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct IfMatch(pub(crate) Option<Option<i64>>);
+pub(crate) struct IfMatch(pub(crate) Seen);
 
 impl IfMatch {
-    /// What a writer who must say which revision was seen has said.
-    pub(crate) const fn seen(self) -> Seen {
-        match self.0 {
-            None => Seen::NotSaid,
-            Some(None) => Seen::Any,
-            Some(Some(revision)) => Seen::Revision(revision),
-        }
-    }
-
     /// The revision, where the writer may say it.
-    pub(crate) fn optional(self) -> Option<i64> {
-        self.0.flatten()
+    pub(crate) const fn optional(self) -> Option<i64> {
+        match self.0 {
+            Seen::Revision(revision) => Some(revision),
+            Seen::Any | Seen::NotSaid => None,
+        }
     }
 }
 
@@ -186,13 +180,13 @@ impl<'r> FromRequest<'r> for IfMatch {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let Some(header) = request.headers().get_one("If-Match") else { return Outcome::Success(Self(None)) };
+        let Some(header) = request.headers().get_one("If-Match") else { return Outcome::Success(Self(Seen::NotSaid)) };
         let tag = header.trim().trim_start_matches("W/").trim_matches('"');
         if tag == "*" {
-            return Outcome::Success(Self(Some(None)));
+            return Outcome::Success(Self(Seen::Any));
         }
         if let Ok(revision) = tag.parse() {
-            return Outcome::Success(Self(Some(Some(revision))));
+            return Outcome::Success(Self(Seen::Revision(revision)));
         }
         keep_refusal(request, Error::new(Kind::Stale, "if-match-value"));
         Outcome::Error((Status::PreconditionFailed, ()))

@@ -266,7 +266,7 @@ impl Canvas {
             let face = if row.bold { Face::Bold } else { face };
             let cells: Vec<Vec<String>> =
                 columns.iter().zip(&row.cells).map(|(c, text)| self.wrap(text, face, size, c.width - 6.0)).collect();
-            let height = self.row_height(&cells, size);
+            let height = Self::row_height(&cells, size);
             if self.y + height > self.bottom {
                 self.new_page();
                 self.table_headings(columns, size);
@@ -281,7 +281,7 @@ impl Canvas {
         }
     }
 
-    fn row_height(&self, cells: &[Vec<String>], size: f32) -> f32 {
+    fn row_height(cells: &[Vec<String>], size: f32) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
         let lines = cells.iter().map(Vec::len).max().unwrap_or(1) as f32;
         lines * size * 1.3 + 5.0
@@ -290,7 +290,7 @@ impl Canvas {
     fn table_headings(&mut self, columns: &[Column], size: f32) {
         let cells: Vec<Vec<String>> =
             columns.iter().map(|c| self.wrap(&c.heading, Face::Bold, size, c.width - 6.0)).collect();
-        let height = self.row_height(&cells, size);
+        let height = Self::row_height(&cells, size);
         self.ensure(height * 2.0);
         let (x, y, width) = (self.margin, self.y, columns.iter().map(|c| c.width).sum());
         self.fill(x, y, width, height, BAND);

@@ -211,9 +211,9 @@ pub async fn deposit_dossier(app: &App, who: Option<&Actor>, id: DossierId) -> R
     let subject = ("dossier", id.to_string());
     record(app, &tx, Some(loaded.call.id), Some(permit.by()), Action::DepositDossier, subject, details).await?;
     let pdf = ami_documents::receipt_pdf(&document(&receipt)).map_err(Error::internal)?;
-    let context = json!({ "receipt": receipt, "url": app.url(&format!("/dossiers/{id}")) });
+    let told = json!({ "receipt": receipt, "url": app.url(&format!("/dossiers/{id}")) });
     for address in ami_database::organisations::member_emails(tx.read(), deposited.organisation).await? {
-        let mail = app.views.mail("receipt", &context)?;
+        let mail = app.views.mail("receipt", &told)?;
         let file = (format!("accuse-reception-{}.pdf", receipt.number), "application/pdf", pdf.clone());
         outbox::enqueue(app, &tx, &address, mail, vec![file]).await?;
     }

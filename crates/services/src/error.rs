@@ -122,13 +122,11 @@ impl Error {
 impl Problem {
     /// A wrong answer to a form field.
     pub fn of_field(field: &str, error: &FieldError) -> Self {
-        let mut pointer = format!("/{field}");
-        if let Some((row, column)) = &error.at {
-            if *row > 0 {
-                pointer.push_str(&format!("/{}", row - 1));
-            }
-            pointer.push_str(&format!("/{column}"));
-        }
+        let pointer = match &error.at {
+            None => format!("/{field}"),
+            Some((0, part)) => format!("/{field}/{part}"),
+            Some((row, column)) => format!("/{field}/{}/{column}", row - 1),
+        };
         Self { pointer, code: format!("field-{}", error.code), args: error.args.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! Access tokens (JWT, EdDSA), opaque one-time and refresh tokens, and passwords (Argon2id).
+//! Access tokens (JWT, `EdDSA`), opaque one-time and refresh tokens, and passwords (Argon2id).
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;

@@ -74,18 +74,17 @@ impl Views {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment
             .set_syntax(minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        environment.set_auto_escape_callback(
-            |name| {
-                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-            },
-        );
+        environment.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+            Some((_, "html")) => AutoEscape::Html,
+            _ => AutoEscape::None,
+        });
         environment.add_function("t", translate);
         environment.add_function("asset", |name: String| assets::url(&name));
         environment.add_filter("date", format::date_filter);
         environment.add_filter("datetime", format::date_time_filter);
         environment.add_filter("money", format::money);
         environment.add_filter("size", |bytes: u64| format::size(bytes));
-        minijinja_embed::load_templates!(&mut environment);
+        load(&mut environment);
         let names: Vec<String> = environment.templates().map(|(name, _)| name.to_owned()).collect();
         for name in names {
             environment.get_template(&name)?;
@@ -105,6 +104,11 @@ impl Views {
         let subject = first.strip_prefix("Objet : ").ok_or_else(|| ViewError::Subject(name.to_owned()))?;
         Ok(Mail { subject: subject.trim().to_owned(), body: body.trim_start().to_owned() })
     }
+}
+
+#[expect(clippy::expect_used, reason = "the generated code parses templates that were parsed when they were embedded")]
+fn load(environment: &mut Environment<'static>) {
+    minijinja_embed::load_templates!(&mut *environment);
 }
 
 fn translate(key: &str, kwargs: Kwargs) -> Result<String, minijinja::Error> {

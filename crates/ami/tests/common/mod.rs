@@ -9,6 +9,7 @@ use ami::config::Checked;
 use ami::demo_data::{self, Applicant};
 use ami::server::{self, Running};
 use ami_api::HttpSettings;
+use ami_database::ConnectionTrait as _;
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::AccountId;
 use ami_services::{App, Clock, Settings, accounts};
@@ -84,7 +85,6 @@ async fn fresh_postgres() -> String {
     let base = std::env::var("AMI_TEST_POSTGRES_URL").unwrap();
     let name = format!("ami_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let server = ami_database::Database::connect(&base).await.unwrap();
-    use ami_database::ConnectionTrait as _;
     server.read().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (address, options) = base.split_once('?').map_or((base.as_str(), ""), |(a, o)| (a, o));
     let (server, _) = address.rsplit_once('/').unwrap();

@@ -109,7 +109,7 @@ async fn save_answers(
     if_match: IfMatch,
     body: Body<Map<String, Value>>,
 ) -> Api<SavedAnswers> {
-    let saved = services::save_answers(app, who.actor(), id.get(), if_match.seen(), &body.0, OnInvalid::Refuse).await?;
+    let saved = services::save_answers(app, who.actor(), id.get(), if_match.0, &body.0, OnInvalid::Refuse).await?;
     let revision = saved.revision;
     Ok(Answer::ok(saved).tagged(revision))
 }
