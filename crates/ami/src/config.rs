@@ -4,8 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use ami_storage::StorageSettings;
-use ami_storage::scan::Scanner;
+use ami_storage::{Scanner, Secret, StorageSettings};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -42,7 +41,7 @@ pub struct Written {
     pub smtp_url: Option<String>,
     /// Sender of messages.
     pub mail_from: String,
-    /// `none`, `tcp://host:port` or `unix:/path` of a clamd.
+    /// `none`, or the `host:port` or socket path of a clamd.
     pub scanner: String,
 }
 
@@ -173,7 +172,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             region: w.s3_region.unwrap_or_else(|| "us-east-1".into()),
             bucket: w.s3_bucket.unwrap_or_default(),
             access_key: w.s3_access_key.unwrap_or_default(),
-            secret_key: w.s3_secret_key.unwrap_or_default(),
+            secret_key: Secret::new(w.s3_secret_key.unwrap_or_default()),
             path_style: w.s3_path_style,
         })
     };
@@ -196,9 +195,12 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             "mail_from (AMI_MAIL_FROM) : une adresse est attendue, par exemple « Service <service@exemple.fr> »".into(),
         );
     }
-    let scanner = Scanner::parse(&w.scanner);
+    let scanner = match w.scanner.as_str() {
+        "" | "none" => Some(Scanner::none()),
+        address => Scanner::clamd(address.trim_start_matches("tcp://")).ok(),
+    };
     if scanner.is_none() {
-        wrong.push("scanner (AMI_SCANNER) : none, tcp://hôte:port ou unix:/chemin est attendu".into());
+        wrong.push("scanner (AMI_SCANNER) : none, hôte:port ou le chemin du socket de clamd est attendu".into());
     }
     match scanner {
         Some(scanner) if wrong.is_empty() => Ok(Checked {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ami_services::{Clock, Settings};
-use ami_storage::scan::Scanner;
+use ami_storage::Scanner;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         signing_keys: None,
         smtp_url: None,
         mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
-        scanner: Scanner::None,
+        scanner: Scanner::none(),
     };
     let settings = Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: true };
     let running = server::open(&config, clock, settings).await?;

@@ -10,8 +10,7 @@ use ami_database::Database;
 use ami_services::outbox::{self, Transport};
 use ami_services::tokens::Keys;
 use ami_services::{App, Clock, Settings, accounts, open_spool};
-use ami_storage::Storage;
-use ami_storage::embedded::Embedded;
+use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
 use ami_views::Views;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +18,9 @@ use crate::config::{self, Checked};
 
 /// A result for whoever runs the program: its error is a sentence.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The bucket of single-machine mode.
+const BUCKET: &str = "ami";
 
 /// Secrets of a single machine, made once and kept in its data folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,10 +76,19 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
     let database = Database::connect(&config.database_url).await?;
     database.migrate().await?;
     let (storage, embedded) = if let Some(settings) = &config.storage {
-        (Storage::new(settings), None)
+        if settings.sends_in_clear() {
+            tracing::warn!("s3_endpoint: pieces travel in clear; use https://");
+        }
+        (Storage::connect(settings)?, None)
     } else {
-        let server = Embedded::start(&data.join("objects"), secrets.storage_access, secrets.storage_secret).await?;
-        (server.storage(), Some(server))
+        let server = Embedded::start(EmbeddedSettings {
+            directory: data.join("objects"),
+            access_key: secrets.storage_access,
+            secret_key: Secret::new(secrets.storage_secret),
+            port: 0,
+        })
+        .await?;
+        (Storage::connect(&server.storage_settings(BUCKET))?, Some(server))
     };
     storage.ensure_bucket().await?;
     let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing]);

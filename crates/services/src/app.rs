@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use ami_database::{Database, storable};
-use ami_storage::Storage;
-use ami_storage::scan::Scanner;
-use ami_storage::spool::Spool;
+use ami_storage::{Scanner, Spool, Storage};
 use ami_views::Views;
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
@@ -119,5 +117,5 @@ impl App {
 
 /// Opens the spool in a data directory.
 pub fn open_spool(data: &Path) -> std::io::Result<Spool> {
-    Spool::open(&data.join("spool"))
+    Spool::open(data.join("spool"))
 }

@@ -6,10 +6,7 @@ use ami_domain::ids::{DossierId, PieceId};
 use ami_domain::pieces::{Format, safe_name};
 use ami_domain::policy::{Action, acts, decide, permit};
 pub use ami_storage::Object as Opened;
-use ami_storage::ObjectKey;
-use ami_storage::inspect::{Recognised, inspect};
-use ami_storage::scan::Verdict;
-use ami_storage::spool::ReceiveError;
+use ami_storage::{Format as Recognised, InspectError, ObjectKey, ReceiveError, Refused, Verdict, inspect};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -66,7 +63,7 @@ impl PieceView {
 const fn format(recognised: Recognised) -> Format {
     match recognised {
         Recognised::Pdf => Format::Pdf,
-        Recognised::Jpg => Format::Jpg,
+        Recognised::Jpeg => Format::Jpg,
         Recognised::Png => Format::Png,
         Recognised::Odt => Format::Odt,
         Recognised::Ods => Format::Ods,
@@ -101,42 +98,44 @@ pub async fn upload_piece(
     let accepted = slot.formats_label();
 
     let piece_id: Uuid = app.id();
-    let file = app.spool.receive(piece_id, reader, slot.max_bytes).await.map_err(|error| match error {
+    let file = app.spool.receive(reader, slot.max_bytes).await.map_err(|error| match error {
         ReceiveError::TooLarge { max } => too_large(max),
         ReceiveError::Empty => Error::new(Kind::Invalid, "file-empty"),
         ReceiveError::Interrupted(cause) => {
             Error { cause: Some(cause.to_string()), ..Error::new(Kind::Invalid, "file-interrupted") }
         }
-        ReceiveError::Spool(cause) => Error::unavailable(cause),
+        other @ (ReceiveError::Full | ReceiveError::Disk(_)) => Error::unavailable(other),
     })?;
-    let path = file.path().to_owned();
-    let recognised = tokio::task::spawn_blocking(move || inspect(&path)).await.map_err(Error::internal)?;
+    let recognised = inspect(file.path()).await;
     let refused = |code: &'static str| {
         Error::new(Kind::UnsupportedType, code).with("accepted", &accepted).with("slot", &slot.label)
     };
-    let format = match recognised {
-        Ok(recognised) => format(recognised),
-        Err(reason) => {
-            return Err(refused(match reason.code() {
-                "damaged" => "file-damaged",
-                "encrypted" => "file-encrypted",
-                "macros" => "file-macros",
-                "old-office" => "file-old-office",
-                "unreadable" => return Err(Error::unavailable(reason)),
-                _ => "file-format",
+    let recognised = match recognised {
+        Ok(recognised) => recognised,
+        Err(InspectError::Refused(reason)) => {
+            return Err(refused(match reason {
+                Refused::EncryptedPdf | Refused::EncryptedOffice | Refused::EncryptedArchive => "file-encrypted",
+                Refused::TruncatedPdf | Refused::TruncatedImage | Refused::BrokenArchive | Refused::ArchiveTooLarge => {
+                    "file-damaged"
+                }
+                Refused::Macros => "file-macros",
+                Refused::LegacyOffice => "file-old-office",
+                Refused::Unknown { .. } => "file-format",
             }));
         }
+        Err(error @ InspectError::File(_)) => return Err(Error::unavailable(error)),
     };
+    let format = format(recognised);
     if !slot.formats.contains(&format) {
         return Err(refused("file-format"));
     }
     let scanned = match app.scanner.scan(file.path()).await.map_err(Error::unavailable)? {
         Verdict::Clean => true,
         Verdict::NotScanned => false,
-        Verdict::Infected(name) => return Err(Error::new(Kind::Invalid, "file-infected").with("virus", name)),
+        Verdict::Infected { name } => return Err(Error::new(Kind::Invalid, "file-infected").with("virus", name)),
     };
     let key = ObjectKey::for_piece(piece_id);
-    app.storage.put(&key, &file).await?;
+    app.storage.put_spooled(&key, &file, format.media_type()).await?;
 
     // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
     let tx = app.database.write().await?;
@@ -212,6 +211,6 @@ pub async fn open_piece(app: &App, who: Option<&Actor>, piece: PieceId) -> Resul
         decide(Action::ReadOwnDossier, who, &subject)?;
         return Err(Error::not_found());
     }
-    let object = app.storage.get(&ObjectKey::stored(found.object_key.clone())).await?;
+    let object = app.storage.get(&found.object_key.parse::<ObjectKey>().map_err(Error::internal)?).await?;
     Ok((PieceView::new(&found, &call.definition), object))
 }

@@ -1,205 +1,247 @@
-//! The type of a file from its bytes, never from its name, and what is refused whatever its type.
+//! What a file is, from its bytes: its name and what the browser says of it count for nothing.
+//!
+//! A file that a jury could not open, or that would run something when opened, is refused while the applicant can still replace it.
+//! This is not an antivirus: see [`crate::scan`].
+
+mod archive;
+mod image;
+mod pdf;
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use thiserror::Error;
-
-/// A recognised format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recognised {
+/// A file type that dossiers may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
     /// Portable document.
     Pdf,
-    /// Photograph.
-    Jpg,
-    /// Picture.
+    /// JPEG image.
+    Jpeg,
+    /// PNG image.
     Png,
-    /// Text of the Open Document Format.
+    /// `OpenDocument` text.
     Odt,
-    /// Spreadsheet of the Open Document Format.
+    /// `OpenDocument` spreadsheet.
     Ods,
-    /// Text of Office Open XML.
+    /// Word, since 2007.
     Docx,
-    /// Spreadsheet of Office Open XML.
+    /// Excel, since 2007.
     Xlsx,
 }
 
-/// Why a file was refused.
-#[derive(Debug, Error)]
+impl Format {
+    /// Every format, in the order in which they are listed to people.
+    pub const ALL: [Self; 7] = [Self::Pdf, Self::Jpeg, Self::Png, Self::Odt, Self::Ods, Self::Docx, Self::Xlsx];
+
+    /// A stable code, as calls name the formats that a slot accepts.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Odt => "odt",
+            Self::Ods => "ods",
+            Self::Docx => "docx",
+            Self::Xlsx => "xlsx",
+        }
+    }
+
+    /// The format of a code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.code() == code)
+    }
+
+    /// The registered media type.
+    pub fn mime_type(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Odt => "application/vnd.oasis.opendocument.text",
+            Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
+    /// Usual extensions, without the dot; the first is the one to give.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Pdf => &["pdf"],
+            Self::Jpeg => &["jpg", "jpeg"],
+            Self::Png => &["png"],
+            Self::Odt => &["odt"],
+            Self::Ods => &["ods"],
+            Self::Docx => &["docx"],
+            Self::Xlsx => &["xlsx"],
+        }
+    }
+
+    /// How the format is named to people, within a sentence.
+    pub fn french_label(self) -> &'static str {
+        match self {
+            Self::Pdf => "PDF",
+            Self::Jpeg => "image JPEG",
+            Self::Png => "image PNG",
+            Self::Odt => "texte OpenDocument (ODT)",
+            Self::Ods => "tableur OpenDocument (ODS)",
+            Self::Docx => "texte Word (DOCX)",
+            Self::Xlsx => "tableur Excel (XLSX)",
+        }
+    }
+
+    /// Whether a browser can show it; it may then be served inline, in a sandboxed response.
+    pub fn shown_inline(self) -> bool {
+        matches!(self, Self::Pdf | Self::Jpeg | Self::Png)
+    }
+}
+
+/// Why a file is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Not one of the known formats.
-    #[error("unknown format")]
-    Unknown,
-    /// It begins like a known format and is not whole or not readable.
-    #[error("damaged: {0}")]
-    Damaged(&'static str),
-    /// A password is needed to read it.
-    #[error("encrypted")]
-    Encrypted,
-    /// It carries macros.
-    #[error("carries macros")]
+    /// Not one of the [`Format`]s.
+    #[error("not an accepted type of file")]
+    Unknown {
+        /// Media type that the bytes look like, if any: `image/heif`, `video/mp4`…
+        guessed: Option<&'static str>,
+    },
+    /// The PDF is encrypted: it needs a password, or restricts what may be done with it.
+    #[error("the PDF is protected")]
+    EncryptedPdf,
+    /// The PDF has no end, or no table of contents of its objects.
+    #[error("the PDF is incomplete")]
+    TruncatedPdf,
+    /// The image stops before its end.
+    #[error("the image is incomplete")]
+    TruncatedImage,
+    /// An Office document protected by a password.
+    #[error("the Office document is protected by a password")]
+    EncryptedOffice,
+    /// An Office document of before 2007: .doc, .xls, .ppt.
+    #[error("the Office document is of a format of before 2007")]
+    LegacyOffice,
+    /// An `OpenDocument` file, or an entry of an archive, protected by a password.
+    #[error("the document is protected by a password")]
+    EncryptedArchive,
+    /// The document carries macros or scripts.
+    #[error("the document carries macros")]
     Macros,
-    /// An old Office document: convert it first.
-    #[error("old Office format")]
-    OldOffice,
-    /// It could not be read back.
-    #[error("read: {0}")]
-    Read(#[from] std::io::Error),
+    /// The document's archive is damaged.
+    #[error("the document is damaged")]
+    BrokenArchive,
+    /// The document inflates out of proportion.
+    #[error("the document is far larger once decompressed than any real one")]
+    ArchiveTooLarge,
 }
 
 impl Refused {
-    /// Stable code.
-    pub const fn code(&self) -> &'static str {
+    /// A stable code for logs, the API and the locales.
+    pub fn code(&self) -> &'static str {
         match self {
-            Self::Unknown => "format",
-            Self::Damaged(_) => "damaged",
-            Self::Encrypted => "encrypted",
-            Self::Macros => "macros",
-            Self::OldOffice => "old-office",
-            Self::Read(_) => "unreadable",
+            Self::Unknown { .. } => "file.unknown_type",
+            Self::EncryptedPdf => "file.pdf_encrypted",
+            Self::TruncatedPdf => "file.pdf_truncated",
+            Self::TruncatedImage => "file.image_truncated",
+            Self::EncryptedOffice => "file.office_encrypted",
+            Self::LegacyOffice => "file.office_legacy",
+            Self::EncryptedArchive => "file.zip_encrypted",
+            Self::Macros => "file.macros",
+            Self::BrokenArchive => "file.zip_broken",
+            Self::ArchiveTooLarge => "file.zip_bomb",
         }
     }
 }
 
-/// Most entries of an archive that are looked at: a document has far fewer.
-const MOST_ENTRIES: usize = 10_000;
-/// Most bytes read out of one archive entry.
-const MOST_ENTRY_BYTES: u64 = 256 * 1024;
-/// How much of a PDF's end is searched for its trailer.
-const PDF_TAIL: u64 = 64 * 1024;
+/// Why there is no format.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The file is not acceptable: the applicant is to be told.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The file cannot be read: not the applicant's fault.
+    #[error("the file to inspect cannot be read")]
+    File(#[from] io::Error),
+}
 
-/// Recognises a file.
-///
-/// # Errors
-/// [`Refused`] with the reason.
-pub fn inspect(path: &Path) -> Result<Recognised, Refused> {
+impl InspectError {
+    /// A stable code for logs, the API and the locales.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.code(),
+            Self::File(_) => "file.unreadable",
+        }
+    }
+}
+
+/// As many bytes as any signature needs.
+const HEAD: u64 = 8 * 1024;
+const OLE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+
+/// Recognises a file, or refuses it. Memory use does not depend on its size; the work is done off the async threads.
+pub async fn inspect(path: &Path) -> Result<Format, InspectError> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || inspect_blocking(&path)).await.map_err(io::Error::other)?
+}
+
+fn inspect_blocking(path: &Path) -> Result<Format, InspectError> {
     let mut file = File::open(path)?;
-    let mut head = vec![0; 1024];
-    let mut filled = 0;
-    while filled < head.len() {
-        let n = file.read(&mut head[filled..])?;
-        if n == 0 {
-            break;
-        }
-        filled += n;
-    }
-    head.truncate(filled);
-    match infer::get(&head).map(|t| t.mime_type()) {
-        Some("application/pdf") => pdf(&mut file),
-        Some("image/jpeg") => {
-            tail(&mut file, &[0xff, 0xd9], "the end of the picture is missing").map(|()| Recognised::Jpg)
-        }
-        Some("image/png") => tail(&mut file, b"IEND", "the end of the picture is missing").map(|()| Recognised::Png),
-        // Encrypted Office documents and those of before 2007 share one container.
-        _ if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) => ole(&mut file),
-        _ if head.starts_with(b"PK\x03\x04") => archive(file),
-        _ => Err(Refused::Unknown),
-    }
-}
-
-fn last_bytes(file: &mut File, count: u64) -> Result<Vec<u8>, Refused> {
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(count)))?;
-    let mut bytes = Vec::new();
-    file.take(count).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|w| w == wanted)
-}
-
-fn tail(file: &mut File, wanted: &[u8], problem: &'static str) -> Result<(), Refused> {
-    // Cameras and editors append a few kilobytes after the picture's own end.
-    if contains(&last_bytes(file, PDF_TAIL)?, wanted) { Ok(()) } else { Err(Refused::Damaged(problem)) }
-}
-
-fn pdf(file: &mut File) -> Result<Recognised, Refused> {
-    let end = last_bytes(file, PDF_TAIL)?;
-    if !contains(&end, b"%%EOF") {
-        return Err(Refused::Damaged("the end of the document is missing"));
-    }
-    // The trailer, or the dictionary of the cross-reference stream, stands in clear and names /Encrypt. The start is searched
-    // too: a linearised document has its first trailer there.
+    let mut head = Vec::new();
+    (&mut file).take(HEAD).read_to_end(&mut head)?;
     file.seek(SeekFrom::Start(0))?;
-    let mut start = Vec::new();
-    file.take(PDF_TAIL).read_to_end(&mut start)?;
-    if [&start, &end].iter().any(|part| names_encryption(part)) {
-        return Err(Refused::Encrypted);
+    if head.starts_with(&OLE) {
+        return Err(ole(&mut file)?.into());
     }
-    Ok(Recognised::Pdf)
+    let guessed = infer::get(&head).map(|kind| kind.mime_type());
+    // An archive is judged by its content, whatever its first entry looks like.
+    if head.starts_with(b"PK\x03\x04") {
+        return archive::inspect(file, guessed);
+    }
+    match guessed {
+        Some("application/pdf") => pdf::inspect(&mut file).map(|()| Format::Pdf),
+        Some("image/jpeg") => image::jpeg(&mut file).map(|()| Format::Jpeg),
+        Some("image/png") => image::png(&mut file).map(|()| Format::Png),
+        _ => Err(Refused::Unknown { guessed }.into()),
+    }
 }
 
-/// `/Encrypt` followed by a reference or a dictionary: `/Encrypt 12 0 R`, `/Encrypt<<…`. A text that merely mentions the word does
-/// not read like that.
-fn names_encryption(bytes: &[u8]) -> bool {
-    let name = b"/Encrypt";
-    bytes.windows(name.len()).enumerate().filter(|(_, w)| *w == name).any(|(i, _)| {
-        let after = &bytes[i + name.len()..];
-        let rest: Vec<u8> = after.iter().copied().skip_while(u8::is_ascii_whitespace).take(40).collect();
-        let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        let reference = digits > 0 && String::from_utf8_lossy(&rest[digits..]).trim_start().starts_with("0 R");
-        reference || rest.starts_with(b"<<")
+/// OLE containers are Office documents of before 2007, or newer ones encrypted inside one. Stream names are in UTF-16.
+fn ole(file: &mut File) -> io::Result<Refused> {
+    let wide = |name: &str| name.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let legacy = ["WordDocument", "Workbook", "PowerPoint Document"].map(wide);
+    let (encrypted, mut is_legacy, mut is_encrypted) = (wide("EncryptedPackage"), false, false);
+    scan_windows(file, |window| {
+        is_encrypted |= contains(window, &encrypted);
+        is_legacy |= legacy.iter().any(|name| contains(window, name));
+        !is_encrypted
+    })?;
+    Ok(match (is_encrypted, is_legacy) {
+        (true, _) => Refused::EncryptedOffice,
+        (false, true) => Refused::LegacyOffice,
+        (false, false) => Refused::Unknown { guessed: Some("application/x-ole-storage") },
     })
 }
 
-fn ole(file: &mut File) -> Result<Recognised, Refused> {
-    let end = last_bytes(file, u64::MAX)?;
-    let wide: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    Err(if contains(&end, &wide) { Refused::Encrypted } else { Refused::OldOffice })
+const WINDOW: usize = 64 * 1024;
+/// Longer than anything that is searched for.
+const OVERLAP: usize = 128;
+
+/// Shows the rest of a file in overlapping windows, until the end or until `look` has seen enough and answers `false`.
+fn scan_windows(file: &mut impl Read, mut look: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut window = Vec::with_capacity(WINDOW + OVERLAP);
+    loop {
+        let read = file.by_ref().take(WINDOW as u64).read_to_end(&mut window)?;
+        if read == 0 || !look(&window) {
+            return Ok(());
+        }
+        window.drain(..window.len().saturating_sub(OVERLAP));
+    }
 }
 
-fn archive(file: File) -> Result<Recognised, Refused> {
-    let mut zip = zip::ZipArchive::new(file).map_err(|_| Refused::Damaged("the archive cannot be read"))?;
-    if zip.len() > MOST_ENTRIES {
-        return Err(Refused::Damaged("the archive has too many entries"));
-    }
-    let names: Vec<String> = zip
-        .file_names()
-        .map(|name| name.map(|n| n.to_ascii_lowercase()))
-        .collect::<Result<_, _>>()
-        .map_err(|_| Refused::Damaged("the archive cannot be read"))?;
-    let has = |wanted: &str| names.iter().any(|n| n == wanted);
-    if has("mimetype") {
-        let kind = entry(&mut zip, "mimetype")?;
-        let manifest = entry(&mut zip, "META-INF/manifest.xml")?;
-        if manifest.contains("encryption-data") {
-            return Err(Refused::Encrypted);
-        }
-        if names.iter().any(|n| n.starts_with("basic/") || n.starts_with("scripts/")) {
-            return Err(Refused::Macros);
-        }
-        return match kind.trim() {
-            "application/vnd.oasis.opendocument.text" => Ok(Recognised::Odt),
-            "application/vnd.oasis.opendocument.spreadsheet" => Ok(Recognised::Ods),
-            _ => Err(Refused::Unknown),
-        };
-    }
-    if has("[content_types].xml") {
-        let types = entry(&mut zip, "[Content_Types].xml")?;
-        if types.contains("macroEnabled") || names.iter().any(|n| n.ends_with("vbaproject.bin")) {
-            return Err(Refused::Macros);
-        }
-        if types.contains("wordprocessingml.document.main+xml") {
-            return Ok(Recognised::Docx);
-        }
-        if types.contains("spreadsheetml.sheet.main+xml") {
-            return Ok(Recognised::Xlsx);
-        }
-    }
-    Err(Refused::Unknown)
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-fn entry(zip: &mut zip::ZipArchive<File>, name: &str) -> Result<String, Refused> {
-    let entry = zip.by_name(name).map_err(|_| Refused::Damaged("a part of the archive is missing"))?;
-    if entry.encrypted() {
-        return Err(Refused::Encrypted);
-    }
-    let mut bytes = Vec::new();
-    entry
-        .take(MOST_ENTRY_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|_| Refused::Damaged("a part of the archive cannot be read"))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    find(haystack, needle).is_some()
 }

@@ -1,16 +1,24 @@
-//! Pieces in S3-compatible storage, and the embedded S3 server of single-machine mode.
+//! Pieces and documents in S3-compatible storage, and everything a file goes through before it is kept.
 //!
-//! An upload takes one way in: [`spool::Spool::receive`] streams it to a local file while counting and hashing,
-//! [`inspect::inspect`] recognises it from its bytes, [`scan::Scanner::scan`] passes it, [`Storage::put`] stores it with its
-//! SHA-256, and only then does the caller write the row that makes it a piece. Memory stays flat whatever the size.
+//! An upload walks the modules in this order: [`spool`] writes it to a temporary file while hashing it, [`mod@inspect`] recognises
+//! its type from its bytes, [`scan`] shows it to clamd, [`store`] puts it under an opaque [`ObjectKey`] and verifies what arrived.
+//! [`embedded`] is the S3 server of single-machine mode: [`store`] talks to it exactly as it talks to Garage or AWS.
 //!
-//! What is guaranteed when [`Storage::put`] returns: the server has checked the SHA-256 and holds the whole object; the embedded
-//! server has also forced the file and its folder to disk.
+//! This crate knows no call, no dossier, no person and no database. File names never reach it: a key comes from an identifier, a
+//! type from the content. It says why it refuses with a stable `code()`; the sentences are in the locales.
 
 pub mod embedded;
 pub mod inspect;
+pub mod key;
 pub mod scan;
+pub mod settings;
 pub mod spool;
-mod store;
+pub mod store;
 
-pub use store::{Object, ObjectKey, Storage, StorageError, StorageSettings};
+pub use embedded::{Embedded, EmbeddedError, EmbeddedSettings};
+pub use inspect::{Format, InspectError, Refused, inspect};
+pub use key::{KeyError, ObjectKey};
+pub use scan::{ScanError, Scanner, ScannerAddressError, Verdict};
+pub use settings::{Secret, SettingsError, StorageSettings};
+pub use spool::{ReceiveError, Spool, Spooled};
+pub use store::{Object, ObjectReader, Storage, StorageError};

@@ -7,7 +7,8 @@ use std::time::Instant;
 use crate::postgres::{self, Cluster};
 
 /// Debian packages that the tests need, by the program that shows that they are there.
-const PACKAGES: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+const PACKAGES: [(&str, &str); 3] =
+    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("clamd", "clamav-daemon")];
 /// The accessibility checker, from the npm registry.
 const AXE: &str = "axe-core@4";
 
@@ -91,7 +92,7 @@ pub(crate) fn test() -> Result<(), String> {
         }
         None => not_run.push("the main path on PostgreSQL (no server is installed)".into()),
     }
-    let browser = PACKAGES.iter().all(|(program, _)| has(program));
+    let browser = has("chromium") && has("chromedriver");
     match (browser, axe()) {
         (true, Some(script)) => {
             tests.env("AMI_TEST_AXE", script).env("AMI_TEST_SCREENSHOTS", root().join("target/screenshots"));

@@ -13,8 +13,8 @@ use ami_database::ConnectionTrait as _;
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::AccountId;
 use ami_services::{App, Clock, Settings, accounts};
-use ami_storage::embedded::Embedded;
-use ami_storage::scan::Scanner;
+use ami_storage::Embedded;
+use ami_storage::Scanner;
 use rocket::http::{Accept, ContentType, Header, Method, Status};
 use rocket::local::asynchronous::Client;
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ impl World {
             signing_keys: None,
             smtp_url: None,
             mail_from: "ami <ami@demonstration.example>".into(),
-            scanner: Scanner::None,
+            scanner: Scanner::none(),
         };
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
         let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };

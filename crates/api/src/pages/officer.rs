@@ -247,8 +247,8 @@ async fn assignments(ctx: Ctx<'_>, code: &str) -> Html {
 /// The page sends, for one dossier, every seat that is ticked; the others are taken back.
 #[post("/gestion/<code>/affectations", data = "<form>")]
 async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let Ok(dossier) = form.get("dossier").parse::<DossierId>() else { return Err(Error::not_found().into()) };
     let rows = juries::list_assignments(ctx.app, ctx.who.actor(), code).await?;
+    let Ok(dossier) = form.get("dossier").parse::<DossierId>() else { return Err(Error::not_found().into()) };
     let row = rows.into_iter().find(|r| r.dossier == dossier.uuid()).ok_or_else(Error::not_found)?;
     let ticked: Vec<&str> = form.all("seat").iter().map(String::as_str).collect();
     for cell in row.seats.iter().filter(|c| matches!(c.state, "none" | "assigned")) {
