@@ -1,5 +1,7 @@
 //! The binary `ami`: reads the command line and runs what it asks for.
 
+mod score;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,12 +45,17 @@ enum Command {
         #[arg(long)]
         name: String,
     },
+    Score(score::ScoreArgs),
     /// Prints the description of the API (OpenAPI 3.1) and stops.
     Openapi,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Pure computation on files: no log, no runtime.
+    if let Command::Score(args) = &cli.command {
+        return score::run(args);
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_env("AMI_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,aws=warn,hyper=warn,rocket=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -60,6 +67,8 @@ fn main() -> ExitCode {
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.as_deref(), &email, &name).await
             }
+            // Answered above.
+            Command::Score(_) => Ok(()),
             Command::Openapi => {
                 println!("{}", ami_api::openapi());
                 Ok(())

@@ -1,286 +1,362 @@
-//! The official ranking with its derivation.
+//! The official ranking as it is read: every dossier with its place and the whole derivation of it.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use serde::ser::{SerializeMap, SerializeStruct};
+use serde::{Serialize, Serializer};
 
-use serde::Serialize;
+use crate::exact::Rational;
+use crate::grid::{Grid, Threshold};
+use crate::marks::{Marks, NO_MARK};
+use crate::scale::Mark;
 
-use crate::Exact;
-use crate::grid::{Breaker, Criterion, Grid, Measure, Scale, ScoringError};
+/// Names the rules that made a ranking; it changes whenever the same marks could rank otherwise.
+pub const ENGINE: &str = concat!("ami-scoring ", env!("CARGO_PKG_VERSION"));
 
-/// One valid juror's marks on one candidate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ballot {
-    /// Who.
-    pub juror: String,
-    /// A mark for every criterion.
-    pub marks: BTreeMap<String, i64>,
-}
+/// Decimals shown beside exact values.
+const SHOWN: u8 = 2;
 
-/// Who is ranked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its id; the order of ids is the order in which equals are listed, and decides nothing else.
-    pub id: String,
-    /// The valid ballots.
-    pub ballots: Vec<Ballot>,
-    /// Values that breakers may look at.
-    pub values: BTreeMap<String, Exact>,
-}
-
-/// Where a candidate ends up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+/// Where a dossier stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// In the ranking.
-    Ranked {
-        /// From 1; equals share it.
-        rank: usize,
-    },
-    /// Below a threshold.
+    /// It has a rank.
+    Ranked,
+    /// A threshold was not reached.
     Eliminated,
-    /// Too few valid jurors.
+    /// Too few valid marks.
     Insufficient,
 }
 
-/// One criterion of one candidate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CriterionScore {
-    /// Its code.
-    pub code: String,
-    /// Its weight.
-    pub weight: u32,
-    /// Marks by juror.
-    pub marks: BTreeMap<String, i64>,
-    /// Their mean.
-    pub mean: Exact,
-    /// `weight × (mean − min) / (max − min)`.
-    pub points: Exact,
+/// An immutable ranking with its derivation. Serializes as the `engine` and `dossiers` of `ami score`.
+#[derive(Debug, Clone)]
+pub struct Ranking {
+    marks: Marks,
+    /// By dossier, in the order of [`Marks::dossiers`].
+    pub(crate) rows: Vec<Row>,
+    /// Dossier-major, one per criterion.
+    cells: Vec<Cell>,
+    /// Dossier-major, one per group.
+    points: Vec<Rational>,
+    /// Dossiers in the order they are shown.
+    pub(crate) order: Vec<usize>,
 }
 
-/// One group of one candidate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GroupScore {
-    /// Its code.
-    pub code: String,
-    /// Sum of its criteria's points.
-    pub points: Exact,
-    /// Sum of its criteria's weights.
-    pub weight: u64,
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) status: Status,
+    pub(crate) total: Option<Rational>,
+    pub(crate) rank: Option<usize>,
+    pub(crate) ex_aequo: bool,
+    pub(crate) decided_by: Option<usize>,
+    pub(crate) eliminated_by: Vec<usize>,
 }
 
-/// How a total comes about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Score {
-    /// Criteria in the grid's order.
-    pub criteria: Vec<CriterionScore>,
-    /// Groups in the grid's order.
-    pub groups: Vec<GroupScore>,
-    /// Sum of all points.
-    pub total: Exact,
+impl Row {
+    pub(crate) fn new(status: Status, total: Option<Rational>) -> Self {
+        Self { status, total, rank: None, ex_aequo: false, decided_by: None, eliminated_by: Vec::new() }
+    }
 }
 
-/// A threshold that was not reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Elimination {
-    /// The threshold's code.
-    pub code: String,
-    /// What it looks at: `total` or a code.
-    pub on: String,
-    /// What was found.
-    pub value: Exact,
-    /// What was needed.
-    pub below: Exact,
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    pub(crate) marks: u32,
+    /// Mean on the scale of marks, and points.
+    pub(crate) score: Option<(Rational, Rational)>,
 }
 
-/// One line of the ranking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ranked {
-    /// The candidate.
-    pub id: String,
-    /// Where it ends up.
-    #[serde(flatten)]
-    pub status: Status,
-    /// The jurors who were counted.
-    pub jurors: Vec<String>,
-    /// How the total comes about; `None` without any ballot.
-    pub score: Option<Score>,
-    /// The thresholds that were not reached.
-    pub eliminated_by: Vec<Elimination>,
-    /// Which breaker separated it from a neighbour with the same total: a code, or the name of a value.
-    pub decided_by: Option<String>,
+impl Cell {
+    pub(crate) fn mean(&self) -> Option<&Rational> {
+        self.score.as_ref().map(|score| &score.0)
+    }
+
+    pub(crate) fn points(&self) -> Option<&Rational> {
+        self.score.as_ref().map(|score| &score.1)
+    }
+}
+
+impl Ranking {
+    pub(crate) fn new(marks: Marks, rows: Vec<Row>, cells: Vec<Cell>, points: Vec<Rational>) -> Self {
+        Self { marks, rows, cells, points, order: Vec::new() }
+    }
+
+    /// The marks that were ranked.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// The name and version of the rules: [`ENGINE`].
+    pub fn engine(&self) -> &'static str {
+        ENGINE
+    }
+
+    /// The dossiers as they are shown: ranked ones by rank, then eliminated ones by total, then insufficient ones; ids
+    /// settle what is left.
+    pub fn dossiers(&self) -> impl ExactSizeIterator<Item = RankedDossier<'_>> {
+        self.order.iter().map(|index| RankedDossier { ranking: self, index: *index })
+    }
+
+    /// One dossier by its id.
+    pub fn dossier(&self, id: &str) -> Option<RankedDossier<'_>> {
+        let index = self.marks.dossiers().binary_search_by(|known| known.as_str().cmp(id)).ok()?;
+        Some(RankedDossier { ranking: self, index })
+    }
+
+    pub(crate) fn cell(&self, dossier: usize, criterion: usize) -> &Cell {
+        &self.cells[dossier * self.marks.grid().criteria().len() + criterion]
+    }
+
+    pub(crate) fn group_points(&self, dossier: usize, group: usize) -> Option<&Rational> {
+        let row = self.rows.get(dossier)?;
+        row.total.as_ref()?;
+        self.points.get(dossier * self.marks.grid().flat_groups().len() + group)
+    }
+}
+
+/// One dossier of a ranking.
+#[derive(Debug, Clone, Copy)]
+pub struct RankedDossier<'a> {
+    ranking: &'a Ranking,
+    pub(crate) index: usize,
+}
+
+impl<'a> RankedDossier<'a> {
+    fn row(&self) -> &'a Row {
+        &self.ranking.rows[self.index]
+    }
+
+    fn grid(&self) -> &'a Grid {
+        self.ranking.marks.grid()
+    }
+
+    /// The id it was given.
+    pub fn id(&self) -> &'a str {
+        &self.ranking.marks.dossiers()[self.index]
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        self.row().status
+    }
+
+    /// Its competition rank from 1, when ranked.
+    pub fn rank(&self) -> Option<usize> {
+        self.row().rank
+    }
+
     /// Whether it shares its rank.
-    pub ex_aequo: bool,
+    pub fn is_ex_aequo(&self) -> bool {
+        self.row().ex_aequo
+    }
+
+    /// The exact total; `None` when marks are insufficient.
+    pub fn total(&self) -> Option<&'a Rational> {
+        self.row().total.as_ref()
+    }
+
+    /// How many jurors gave it at least one mark.
+    pub fn jurors(&self) -> usize {
+        self.juror_ids().count()
+    }
+
+    /// The jurors who gave it at least one mark, in the order of ids.
+    pub fn juror_ids(&self) -> impl Iterator<Item = &'a str> {
+        let marks = &self.ranking.marks;
+        marks
+            .sheets(self.index)
+            .filter(|(_, sheet)| sheet.iter().any(|value| *value != NO_MARK))
+            .map(|(juror, _)| marks.jurors()[juror].as_str())
+    }
+
+    /// Groups in reading order, nested ones after the group that holds them.
+    pub fn groups(&self) -> impl Iterator<Item = GroupScore<'a>> {
+        let this = *self;
+        this.grid().groups().enumerate().map(move |(group, (code, depth, maximum))| GroupScore {
+            code,
+            depth,
+            maximum,
+            points: this.ranking.group_points(this.index, group),
+        })
+    }
+
+    /// Criteria in reading order.
+    pub fn criteria(&self) -> impl Iterator<Item = CriterionScore<'a>> {
+        let this = *self;
+        (0..this.grid().criteria().len()).map(move |criterion| CriterionScore { dossier: this, criterion })
+    }
+
+    /// The thresholds it did not reach, in the grid's order.
+    pub fn eliminated_by(&self) -> impl Iterator<Item = Elimination<'a>> {
+        let this = *self;
+        this.row().eliminated_by.iter().filter_map(move |index| {
+            let threshold = this.grid().thresholds().get(*index)?;
+            let (value, minimum) = this.ranking.threshold_value(this.index, threshold);
+            Some(Elimination { index: *index, threshold, value: value?, minimum })
+        })
+    }
+
+    /// The code or name of the last breaker it took to tell its place among dossiers of the same total. `None` when no
+    /// other has its total, or when no breaker tells it from those that do.
+    pub fn decided_by(&self) -> Option<&'a str> {
+        self.row().decided_by.and_then(|index| self.grid().ties().get(index)).map(crate::Breaker::label)
+    }
 }
 
-impl Score {
-    fn measure(&self, on: &Measure, values: &BTreeMap<String, Exact>) -> Option<Exact> {
-        match on {
-            Measure::Total => Some(self.total.clone()),
-            Measure::Group(code) => self.groups.iter().find(|g| g.code == *code).map(|g| g.points.clone()),
-            Measure::Criterion(code) => self.criteria.iter().find(|c| c.code == *code).map(|c| c.mean.clone()),
-            Measure::Value(name) => values.get(name).cloned(),
+/// A group's points on one dossier.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupScore<'a> {
+    /// The group's code.
+    pub code: &'a str,
+    /// 0 at the top.
+    pub depth: usize,
+    /// The most points it can give.
+    pub maximum: &'a Rational,
+    /// The exact points; `None` when marks are insufficient.
+    pub points: Option<&'a Rational>,
+}
+
+/// A criterion's derivation on one dossier.
+#[derive(Debug, Clone, Copy)]
+pub struct CriterionScore<'a> {
+    dossier: RankedDossier<'a>,
+    criterion: usize,
+}
+
+impl<'a> CriterionScore<'a> {
+    fn cell(&self) -> &'a Cell {
+        self.dossier.ranking.cell(self.dossier.index, self.criterion)
+    }
+
+    /// The criterion's code.
+    pub fn code(&self) -> &'a str {
+        self.dossier.grid().criterion_code(self.criterion)
+    }
+
+    /// Its effective weight: the most points it can give.
+    pub fn weight(&self) -> &'a Rational {
+        &self.dossier.grid().weights()[self.criterion]
+    }
+
+    /// The marks given, by juror id, in the order of ids.
+    pub fn marks(&self) -> impl Iterator<Item = (&'a str, Mark)> {
+        let (marks, criterion) = (&self.dossier.ranking.marks, self.criterion);
+        marks
+            .sheets(self.dossier.index)
+            .map(move |(juror, sheet)| (marks.jurors()[juror].as_str(), sheet[criterion]))
+            .filter(|(_, value)| *value != NO_MARK)
+            .map(|(juror, value)| (juror, Mark(value)))
+    }
+
+    /// How many marks were given.
+    pub fn count(&self) -> u32 {
+        self.cell().marks
+    }
+
+    /// The exact mean on the scale of marks, by the grid's aggregation; `None` without enough marks for one.
+    pub fn mean(&self) -> Option<&'a Rational> {
+        self.cell().mean()
+    }
+
+    /// The exact points; `None` without a mean.
+    pub fn points(&self) -> Option<&'a Rational> {
+        self.cell().points()
+    }
+}
+
+/// A threshold that a dossier did not reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Elimination<'a> {
+    /// Its place in [`Grid::thresholds`].
+    pub index: usize,
+    /// The threshold.
+    pub threshold: &'a Threshold,
+    /// The exact value reached.
+    pub value: &'a Rational,
+    /// The least value that passes.
+    pub minimum: &'a Rational,
+}
+
+impl<'a> Elimination<'a> {
+    /// `total`, or the group's or criterion's code.
+    pub fn on(&self) -> &'a str {
+        match self.threshold {
+            Threshold::Total { .. } => "total",
+            Threshold::Points { code, .. } | Threshold::Mean { code, .. } => code,
         }
     }
 }
 
-fn name(on: &Measure) -> &str {
-    match on {
-        Measure::Total => "total",
-        Measure::Group(code) | Measure::Criterion(code) | Measure::Value(code) => code,
+/// Serializes an iterator of pairs as a map, in the iterator's order.
+struct Entries<F>(F);
+
+impl<K: Serialize, V: Serialize, I: Iterator<Item = (K, V)>, F: Fn() -> I> Serialize for Entries<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map((self.0)())
     }
 }
 
-/// Ranks candidates: ranked ones first, by rank and id, then eliminated ones, then those with too few jurors.
-///
-/// # Errors
-/// [`ScoringError`] when a mark is missing or outside the scale, or a juror has two ballots for one candidate.
-pub fn rank(grid: &Grid, candidates: &[Candidate]) -> Result<Vec<Ranked>, ScoringError> {
-    let mut lines = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        lines.push((line(grid, candidate)?, &candidate.values));
-    }
-    let order = |status: Status| match status {
-        Status::Ranked { .. } => 0,
-        Status::Eliminated => 1,
-        Status::Insufficient => 2,
-    };
-    lines.sort_by(|(a, a_values), (b, b_values)| {
-        let by_score = match (&a.score, &b.score) {
-            (Some(x), Some(y)) if order(a.status) == 0 && order(b.status) == 0 => {
-                compare(&grid.breakers, (x, a_values), (y, b_values)).0
-            }
-            _ => Ordering::Equal,
-        };
-        order(a.status).cmp(&order(b.status)).then(by_score).then_with(|| a.id.cmp(&b.id))
-    });
-    for i in 0..lines.len() {
-        if order(lines[i].0.status) != 0 {
-            break;
-        }
-        let mut rank = i + 1;
-        if i > 0
-            && let (Some(above), Some(here)) = (&lines[i - 1].0.score, &lines[i].0.score)
-        {
-            let (ordering, by) = compare(&grid.breakers, (above, lines[i - 1].1), (here, lines[i].1));
-            let by = by.map(str::to_owned);
-            if ordering == Ordering::Equal {
-                if let Status::Ranked { rank: shared } = lines[i - 1].0.status {
-                    rank = shared;
-                }
-                lines[i - 1].0.ex_aequo = true;
-                lines[i].0.ex_aequo = true;
-            } else if by.is_some() {
-                lines[i - 1].0.decided_by.get_or_insert_with(|| by.clone().unwrap_or_default());
-                lines[i].0.decided_by = by;
-            }
-        }
-        lines[i].0.status = Status::Ranked { rank };
-    }
-    Ok(lines.into_iter().map(|(line, _)| line).collect())
+fn shown(value: Option<&Rational>) -> Option<String> {
+    value.map(|value| value.decimal(SHOWN, '.'))
 }
 
-/// `Less` means that the first one stands above; with it, the breaker that decided, if one did.
-fn compare<'a>(
-    breakers: &'a [Breaker],
-    (a, a_values): (&Score, &BTreeMap<String, Exact>),
-    (b, b_values): (&Score, &BTreeMap<String, Exact>),
-) -> (Ordering, Option<&'a str>) {
-    let by_total = b.total.cmp(&a.total);
-    if by_total != Ordering::Equal {
-        return (by_total, None);
+impl Serialize for Ranking {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_struct("Ranking", 2)?;
+        map.serialize_field("engine", ENGINE)?;
+        map.serialize_field("dossiers", &self.dossiers().collect::<Vec<_>>())?;
+        map.end()
     }
-    for breaker in breakers {
-        let ordering = match (a.measure(&breaker.on, a_values), b.measure(&breaker.on, b_values)) {
-            (Some(x), Some(y)) if breaker.lower_wins => x.cmp(&y),
-            (Some(x), Some(y)) => y.cmp(&x),
-            // A value that is not known cannot win.
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        if ordering != Ordering::Equal {
-            return (ordering, Some(name(&breaker.on)));
-        }
-    }
-    (Ordering::Equal, None)
 }
 
-fn line(grid: &Grid, candidate: &Candidate) -> Result<Ranked, ScoringError> {
-    let mut jurors = BTreeSet::new();
-    for ballot in &candidate.ballots {
-        if !jurors.insert(ballot.juror.clone()) {
-            return Err(ScoringError::TwoBallots { candidate: candidate.id.clone(), juror: ballot.juror.clone() });
-        }
+impl Serialize for RankedDossier<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_struct("RankedDossier", 11)?;
+        map.serialize_field("id", self.id())?;
+        map.serialize_field("rank", &self.rank())?;
+        map.serialize_field("ex_aequo", &self.is_ex_aequo())?;
+        map.serialize_field("status", &self.status())?;
+        map.serialize_field("jurors", &self.jurors())?;
+        map.serialize_field("total", &self.total())?;
+        map.serialize_field("total_shown", &shown(self.total()))?;
+        map.serialize_field("groups", &Entries(|| self.groups().map(|group| (group.code, group))))?;
+        map.serialize_field("criteria", &Entries(|| self.criteria().map(|criterion| (criterion.code(), criterion))))?;
+        map.serialize_field("eliminated_by", &self.eliminated_by().collect::<Vec<_>>())?;
+        map.serialize_field("decided_by", &self.decided_by())?;
+        map.end()
     }
-    let score = if candidate.ballots.is_empty() { None } else { Some(score(grid, candidate)?) };
-    let mut eliminated_by = Vec::new();
-    let status = match &score {
-        Some(score) if jurors.len() >= grid.min_jurors => {
-            for threshold in &grid.thresholds {
-                if let Some(value) = score.measure(&threshold.on, &candidate.values)
-                    && value < threshold.below
-                {
-                    eliminated_by.push(Elimination {
-                        code: threshold.code.clone(),
-                        on: name(&threshold.on).to_owned(),
-                        value,
-                        below: threshold.below.clone(),
-                    });
-                }
-            }
-            if eliminated_by.is_empty() { Status::Ranked { rank: 0 } } else { Status::Eliminated }
-        }
-        _ => Status::Insufficient,
-    };
-    Ok(Ranked {
-        id: candidate.id.clone(),
-        status,
-        jurors: jurors.into_iter().collect(),
-        score,
-        eliminated_by,
-        decided_by: None,
-        ex_aequo: false,
-    })
 }
 
-fn score(grid: &Grid, candidate: &Candidate) -> Result<Score, ScoringError> {
-    let mut criteria = Vec::new();
-    let mut groups = Vec::new();
-    for group in &grid.groups {
-        let first = criteria.len();
-        for criterion in &group.criteria {
-            criteria.push(criterion_score(grid.scale, criterion, candidate)?);
-        }
-        let of_group = &criteria[first..];
-        groups.push(GroupScore {
-            code: group.code.clone(),
-            points: of_group.iter().map(|c: &CriterionScore| c.points.clone()).sum(),
-            weight: of_group.iter().map(|c| u64::from(c.weight)).sum(),
-        });
+impl Serialize for GroupScore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_struct("GroupScore", 3)?;
+        map.serialize_field("maximum", self.maximum)?;
+        map.serialize_field("points", &self.points)?;
+        map.serialize_field("points_shown", &shown(self.points))?;
+        map.end()
     }
-    let total = groups.iter().map(|g| g.points.clone()).sum();
-    Ok(Score { criteria, groups, total })
 }
 
-fn criterion_score(scale: Scale, criterion: &Criterion, candidate: &Candidate) -> Result<CriterionScore, ScoringError> {
-    let mut marks = BTreeMap::new();
-    for ballot in &candidate.ballots {
-        let place = || (candidate.id.clone(), ballot.juror.clone(), criterion.code.clone());
-        let Some(mark) = ballot.marks.get(&criterion.code).copied() else {
-            let (candidate, juror, criterion) = place();
-            return Err(ScoringError::MissingMark { candidate, juror, criterion });
-        };
-        if mark < scale.min || mark > scale.max {
-            let (candidate, juror, criterion) = place();
-            return Err(ScoringError::OutsideScale { candidate, juror, criterion, mark });
-        }
-        marks.insert(ballot.juror.clone(), mark);
+impl Serialize for CriterionScore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let scale = self.dossier.grid().scale();
+        let mut map = serializer.serialize_struct("CriterionScore", 6)?;
+        map.serialize_field("weight", self.weight())?;
+        map.serialize_field("marks", &Entries(|| self.marks().map(|(juror, mark)| (juror, scale.value(mark)))))?;
+        map.serialize_field("mean", &self.mean())?;
+        map.serialize_field("mean_shown", &shown(self.mean()))?;
+        map.serialize_field("points", &self.points())?;
+        map.serialize_field("points_shown", &shown(self.points()))?;
+        map.end()
     }
-    let sum: Exact = marks.values().map(|m| Exact::whole(*m)).sum();
-    let count = Exact::whole(i64::try_from(marks.len()).unwrap_or(i64::MAX));
-    let mean = &sum / &count;
-    let (min, max) = (Exact::whole(scale.min), Exact::whole(scale.max));
-    let points = &(&Exact::whole(i64::from(criterion.weight)) * &(&mean - &min)) / &(&max - &min);
-    Ok(CriterionScore { code: criterion.code.clone(), weight: criterion.weight, marks, mean, points })
+}
+
+impl Serialize for Elimination<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mean = matches!(self.threshold, Threshold::Mean { .. });
+        let mut map = serializer.serialize_map(Some(5))?;
+        map.serialize_entry("on", self.on())?;
+        map.serialize_entry("what", if mean { "mean" } else { "points" })?;
+        map.serialize_entry("value", self.value)?;
+        map.serialize_entry("value_shown", &self.value.decimal(SHOWN, '.'))?;
+        map.serialize_entry("minimum", self.minimum)?;
+        map.end()
+    }
 }

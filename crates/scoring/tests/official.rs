@@ -1,199 +1,260 @@
-//! The worked examples of the demonstration call, and properties that every ranking has.
+//! The official ranking on the demonstration call's worked examples, on ties, and on properties that must always hold.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use ami_scoring::{
+    Aggregation, Breaker, Criterion, Direction, Grid, GridError, GridSpec, Group, Marks, Ranking, Rational, Scale,
+    Status, Threshold, Verdict, rank,
+};
 
-use ami_scoring::{Ballot, Breaker, Candidate, Criterion, Exact, Grid, Group, Measure, Scale, Status, Threshold, rank};
-use proptest::prelude::*;
-
-const CRITERIA: [(&str, u32); 17] = [
-    ("A1", 6),
-    ("A2", 10),
-    ("A3", 7),
-    ("A4", 5),
-    ("B1", 8),
-    ("B2", 6),
-    ("B3", 6),
-    ("C1", 5),
-    ("C2", 5),
-    ("D1", 6),
-    ("D2", 8),
-    ("E1", 5),
-    ("E2", 7),
-    ("E3", 4),
-    ("F1", 5),
-    ("F2", 4),
-    ("F3", 3),
-];
-
-fn grid() -> Grid {
-    let groups = ["A", "B", "C", "D", "E", "F"].map(|g| Group {
-        code: g.into(),
-        criteria: CRITERIA
-            .iter()
-            .filter(|(c, _)| c.starts_with(g))
-            .map(|(c, w)| Criterion { code: (*c).into(), weight: *w })
-            .collect(),
-    });
-    let below = |code: &str, on, n, d| Threshold { code: code.into(), on, below: Exact::ratio(n, d).unwrap() };
-    let breaker = |on| Breaker { on, lower_wins: false };
-    Grid::new(
-        Scale { min: 0, max: 5 },
-        groups.into(),
-        vec![
-            below("i", Measure::Total, 55, 1),
-            below("ii", Measure::Group("A".into()), 14, 1),
-            below("iii", Measure::Group("F".into()), 480, 100),
-            below("iv", Measure::Criterion("A2".into()), 2, 1),
-            below("v", Measure::Criterion("E2".into()), 2, 1),
-        ],
-        vec![
-            breaker(Measure::Group("A".into())),
-            breaker(Measure::Group("B".into())),
-            breaker(Measure::Group("C".into())),
-            breaker(Measure::Criterion("D2".into())),
-            Breaker { on: Measure::Value("7.03".into()), lower_wins: true },
-        ],
-        3,
-    )
-    .unwrap()
+fn r(text: &str) -> Rational {
+    text.parse().unwrap()
 }
 
-fn candidate(id: &str, ballots: &[[i64; 17]]) -> Candidate {
-    Candidate {
-        id: id.into(),
-        ballots: ballots
-            .iter()
-            .enumerate()
-            .map(|(i, marks)| Ballot {
-                juror: format!("J{}", i + 1),
-                marks: CRITERIA.iter().zip(marks).map(|((c, _), m)| ((*c).to_owned(), *m)).collect(),
-            })
+/// The demonstration call's grid.
+fn spec() -> GridSpec {
+    let groups: [(&str, &[u32]); 6] = [
+        ("A", &[6, 10, 7, 5]),
+        ("B", &[8, 6, 6]),
+        ("C", &[5, 5]),
+        ("D", &[6, 8]),
+        ("E", &[5, 7, 4]),
+        ("F", &[5, 4, 3]),
+    ];
+    let group = |(code, weights): (&str, &[u32])| Group {
+        code: code.into(),
+        criteria: (1..)
+            .zip(weights)
+            .map(|(n, weight)| Criterion { code: format!("{code}{n}"), weight: *weight })
             .collect(),
-        values: BTreeMap::new(),
+        ..Group::default()
+    };
+    let points = |code: &str, minimum| Threshold::Points { code: code.into(), minimum: r(minimum) };
+    let mean = |code: &str| Threshold::Mean { code: code.into(), minimum: r("2") };
+    GridSpec {
+        scale: Scale::integers(0, 5).unwrap(),
+        min_jurors: 3,
+        aggregation: Aggregation::Mean,
+        groups: groups.into_iter().map(group).collect(),
+        thresholds: vec![
+            Threshold::Total { minimum: r("55") },
+            points("A", "14"),
+            points("F", "4.80"),
+            mean("A2"),
+            mean("E2"),
+        ],
+        ties: vec![
+            Breaker::points("A"),
+            Breaker::points("B"),
+            Breaker::points("C"),
+            Breaker::points("D2"),
+            Breaker::Value { name: "7.03".into(), direction: Direction::Lowest },
+        ],
     }
 }
 
-const ALPHA: [[i64; 17]; 3] = [
-    [4, 4, 3, 4, 3, 4, 3, 5, 4, 4, 4, 3, 4, 3, 4, 3, 4],
-    [4, 5, 4, 3, 4, 3, 3, 4, 4, 5, 4, 4, 3, 4, 3, 3, 4],
-    [3, 4, 4, 4, 3, 3, 4, 5, 5, 4, 3, 4, 4, 3, 4, 4, 3],
-];
+fn add(table: &mut ami_scoring::MarksBuilder, grid: &Grid, dossier: &str, juror: &str, marks: &str) {
+    for (criterion, mark) in grid.criteria().zip(marks.split(' ')) {
+        table.mark(dossier, juror, criterion, grid.scale().mark(mark).unwrap()).unwrap();
+    }
+}
 
-fn beta() -> [[i64; 17]; 3] {
-    let row = |a2, a3| [3, a2, a3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4];
-    [row(1, 3), row(2, 3), row(2, 2)]
+const ALPHA: [&str; 3] =
+    ["4 4 3 4 3 4 3 5 4 4 4 3 4 3 4 3 4", "4 5 4 3 4 3 3 4 4 5 4 4 3 4 3 3 4", "3 4 4 4 3 3 4 5 5 4 3 4 4 3 4 4 3"];
+const BETA: [&str; 3] =
+    ["3 1 3 3 4 4 4 4 4 4 4 4 4 4 4 4 4", "3 2 3 3 4 4 4 4 4 4 4 4 4 4 4 4 4", "3 2 2 3 4 4 4 4 4 4 4 4 4 4 4 4 4"];
+
+fn worked(dossiers: &[(&str, &[&str])]) -> Ranking {
+    let grid = Grid::new(spec()).unwrap();
+    let mut table = Marks::builder(grid.clone());
+    for (dossier, sheets) in dossiers {
+        for (juror, marks) in ["J1", "J2", "J3"].into_iter().zip(*sheets) {
+            add(&mut table, &grid, dossier, juror, marks);
+        }
+    }
+    rank(&table.build())
 }
 
 #[test]
 fn the_worked_examples_come_out_exactly() {
-    let lines =
-        rank(&grid(), &[candidate("γ", &[ALPHA[0], ALPHA[2]]), candidate("β", &beta()), candidate("α", &ALPHA)])
-            .unwrap();
-    let ids: Vec<&str> = lines.iter().map(|l| l.id.as_str()).collect();
-    assert_eq!(ids, ["α", "β", "γ"]);
+    let ranking = worked(&[("α", &ALPHA), ("β", &BETA), ("γ", &ALPHA[..2])]);
 
-    let alpha = lines[0].score.as_ref().unwrap();
-    assert_eq!(lines[0].status, Status::Ranked { rank: 1 });
-    assert_eq!((alpha.total.to_string().as_str(), alpha.total.shown(',').as_str()), ("1129/15", "75,27"));
-    let groups: Vec<String> = alpha.groups.iter().map(|g| g.points.shown(',')).collect();
+    let alpha = ranking.dossier("α").unwrap();
+    assert_eq!((alpha.status(), alpha.rank(), alpha.decided_by()), (Status::Ranked, Some(1), None));
+    assert_eq!(alpha.total(), Some(&r("1129/15")));
+    assert_eq!(alpha.total().unwrap().decimal(2, ','), "75,27");
+    let groups: Vec<String> = alpha.groups().map(|group| group.points.unwrap().decimal(2, ',')).collect();
     assert_eq!(groups, ["21,87", "13,33", "9,00", "11,07", "11,47", "8,53"]);
+    assert_eq!(alpha.criteria().map(|criterion| criterion.points().unwrap()).sum::<Rational>(), r("1129/15"));
 
-    let beta = &lines[1];
-    assert_eq!(beta.status, Status::Eliminated);
-    assert_eq!(beta.score.as_ref().unwrap().total.shown(','), "71,27");
-    assert_eq!(beta.score.as_ref().unwrap().groups[0].points.shown(','), "13,67");
-    let by: Vec<&str> = beta.eliminated_by.iter().map(|e| e.code.as_str()).collect();
-    assert_eq!(by, ["ii", "iv"]);
+    let beta = ranking.dossier("β").unwrap();
+    assert_eq!((beta.status(), beta.rank()), (Status::Eliminated, None));
+    assert_eq!(beta.total().unwrap().decimal(2, '.'), "71.27");
+    let by: Vec<(&str, usize, String)> = beta.eliminated_by().map(|e| (e.on(), e.index, e.value.to_string())).collect();
+    assert_eq!(by, [("A", 1, "41/3".to_owned()), ("A2", 3, "5/3".to_owned())]);
 
-    assert_eq!((lines[2].status, lines[2].jurors.len()), (Status::Insufficient, 2));
-}
+    let gamma = ranking.dossier("γ").unwrap();
+    assert_eq!((gamma.status(), gamma.rank(), gamma.total(), gamma.jurors()), (Status::Insufficient, None, None, 2));
+    assert!(gamma.groups().all(|group| group.points.is_none()));
 
-#[test]
-fn ties_are_decided_in_order_or_shared() {
-    // The same total of 60: B and C differ, A does not.
-    let flat = [3; 17];
-    let mut more_b = flat;
-    (more_b[6], more_b[9]) = (4, 2);
-    let same = |id: &str, m: [i64; 17], cost| {
-        let mut c = candidate(id, &[m, m, m]);
-        c.values.insert("7.03".into(), Exact::whole(cost));
-        c
-    };
-    let lines = rank(
-        &grid(),
-        &[
-            same("d", flat, 1150),
-            same("c", flat, 1100),
-            same("b", flat, 1100),
-            same("a", flat, 1200),
-            same("e", more_b, 1200),
-        ],
-    )
-    .unwrap();
-    let seen: Vec<(&str, Status, Option<&str>, bool)> =
-        lines.iter().map(|l| (l.id.as_str(), l.status, l.decided_by.as_deref(), l.ex_aequo)).collect();
+    let json = serde_json::to_value(&ranking).unwrap();
+    let first = &json["dossiers"][0];
     assert_eq!(
-        seen,
-        [
-            ("e", Status::Ranked { rank: 1 }, Some("B"), false),
-            ("b", Status::Ranked { rank: 2 }, Some("B"), true),
-            ("c", Status::Ranked { rank: 2 }, Some("7.03"), true),
-            ("d", Status::Ranked { rank: 4 }, Some("7.03"), false),
-            ("a", Status::Ranked { rank: 5 }, Some("7.03"), false),
-        ]
+        (&first["id"], &first["rank"], &first["total"], &first["total_shown"], &first["status"]),
+        (&"α".into(), &1.into(), &"1129/15".into(), &"75.27".into(), &"ranked".into())
     );
+    assert_eq!(json["dossiers"][1]["eliminated_by"][0]["minimum"], "14");
+}
+
+/// α with marks moved between criteria of equal weight so that totals stay equal.
+fn tied() -> Ranking {
+    // A3 (7) and E2 (7) trade one mark: A goes down, E goes up.
+    let lower_a: Vec<String> = ALPHA
+        .iter()
+        .enumerate()
+        .map(|(n, sheet)| {
+            let mut marks: Vec<&str> = sheet.split(' ').collect();
+            if n == 1 {
+                (marks[2], marks[12]) = ("3", "4");
+            }
+            marks.join(" ")
+        })
+        .collect();
+    let lower_a: Vec<&str> = lower_a.iter().map(String::as_str).collect();
+    worked(&[("d3", &ALPHA), ("d2", &lower_a), ("d1", &lower_a), ("d4", &["3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3"; 3])])
 }
 
 #[test]
-fn what_is_wrong_is_named() {
-    let mut missing = candidate("x", &ALPHA);
-    missing.ballots[1].marks.remove("B2");
-    assert_eq!(rank(&grid(), &[missing]).unwrap_err().to_string(), "x, J2: no mark for B2");
-    let mut outside = candidate("x", &ALPHA);
-    outside.ballots[0].marks.insert("A1".into(), 6);
-    assert_eq!(rank(&grid(), &[outside]).unwrap_err().to_string(), "x, J1, A1: 6 is outside the scale");
-    let mut twice = candidate("x", &ALPHA);
-    twice.ballots[1].juror = "J1".into();
-    assert_eq!(rank(&grid(), &[twice]).unwrap_err().to_string(), "x: two ballots of J1");
-    assert_eq!(rank(&grid(), &[]).unwrap(), []);
+fn ties_are_broken_in_order_and_what_stays_equal_shares_its_rank() {
+    let ranking = tied();
+    let places: Vec<_> =
+        ranking.dossiers().map(|d| (d.id(), d.rank().unwrap(), d.is_ex_aequo(), d.decided_by())).collect();
+    assert_eq!(
+        places,
+        [("d3", 1, false, Some("A")), ("d1", 2, true, Some("A")), ("d2", 2, true, Some("A")), ("d4", 4, false, None)]
+    );
+    let explained = ranking.explain("d2", "d3").unwrap();
+    assert_eq!(explained.verdict, Verdict::BelowByBreaker);
+    assert_eq!(explained.breakers.len(), 1);
+    assert_eq!(explained.criteria[0].code, "E2");
+    assert_eq!(ranking.explain("d1", "d2").unwrap().verdict, Verdict::Equal);
+    assert_eq!(ranking.explain("d1", "d4").unwrap().verdict, Verdict::AboveByTotal);
+    assert_eq!(ranking.explain("d1", "absent"), None);
 }
 
-fn ballots() -> impl Strategy<Value = Vec<[i64; 17]>> {
-    prop::collection::vec(prop::array::uniform17(0i64..=5), 3..6)
+#[test]
+fn an_outside_value_breaks_ties_and_its_absence_comes_last() {
+    let grid = Grid::new(spec()).unwrap();
+    let mut table = Marks::builder(grid.clone());
+    for dossier in ["a", "b", "c"] {
+        for juror in ["J1", "J2", "J3"] {
+            add(&mut table, &grid, dossier, juror, ALPHA[0]);
+        }
+    }
+    table.value("c", "7.03", r("1149.50")).unwrap().value("b", "7.03", r("1150")).unwrap();
+    let ranking = rank(&table.build());
+    let places: Vec<_> = ranking.dossiers().map(|d| (d.id(), d.rank().unwrap(), d.decided_by())).collect();
+    assert_eq!(places, [("c", 1, Some("7.03")), ("b", 2, Some("7.03")), ("a", 3, Some("7.03"))]);
 }
 
-proptest! {
-    #[test]
-    fn the_order_of_what_comes_in_decides_nothing(all in prop::collection::vec(ballots(), 1..6)) {
-        let mut candidates: Vec<Candidate> = all.iter().enumerate().map(|(i, b)| candidate(&format!("D{i}"), b)).collect();
-        let forward = rank(&grid(), &candidates).unwrap();
-        candidates.reverse();
-        for c in &mut candidates { c.ballots.reverse(); }
-        prop_assert_eq!(forward, rank(&grid(), &candidates).unwrap());
+#[test]
+fn each_aggregation_gives_its_own_mean() {
+    for (aggregation, expected) in [
+        (Aggregation::Mean, Some("11/4")),
+        (Aggregation::Median, Some("7/2")),
+        (Aggregation::TrimmedMean { k: 1 }, Some("7/2")),
+        (Aggregation::TrimmedMean { k: 2 }, None),
+        (Aggregation::VoiceMean, Some("2")),
+    ] {
+        let grid = Grid::new(GridSpec { aggregation, thresholds: Vec::new(), ..spec() }).unwrap();
+        let mut table = Marks::builder(grid.clone());
+        table.juror("J1", 4).unwrap();
+        for (juror, mark) in [("J1", "0"), ("J2", "3"), ("J3", "4"), ("J4", "4")] {
+            add(&mut table, &grid, "d", juror, &[mark; 17].join(" "));
+        }
+        let ranking = rank(&table.build());
+        let dossier = ranking.dossier("d").unwrap();
+        let mean = dossier.criteria().next().unwrap().mean().cloned();
+        if let (Aggregation::VoiceMean, Some(mean)) = (aggregation, &mean) {
+            // (4 × 0 + 3 + 4 + 4) / 7
+            assert_eq!(mean, &r("11/7"));
+        } else {
+            assert_eq!(mean, expected.map(r));
+        }
+        assert_eq!(dossier.status() == Status::Ranked, expected.is_some());
     }
+}
 
-    #[test]
-    fn a_higher_mark_never_hurts(base in ballots(), other in ballots(), juror in 0usize..3, criterion in 0usize..17) {
-        let mut better = base.clone();
-        better[juror][criterion] = (better[juror][criterion] + 1).min(5);
-        let total = |b: &[[i64; 17]]| {
-            let lines = rank(&grid(), &[candidate("x", b), candidate("other", &other)]).unwrap();
-            let place = lines.iter().position(|l| l.id == "x").unwrap();
-            (lines[place].score.as_ref().unwrap().total.clone(), place)
-        };
-        let (before, after) = (total(&base), total(&better));
-        prop_assert!(after.0 >= before.0);
-        prop_assert!(after.1 <= before.1 || matches!(before, _ if before.0 == after.0));
-    }
+#[test]
+fn a_group_weight_is_shared_between_its_members() {
+    let criterion = |code: &str, weight| Criterion { code: code.into(), weight };
+    let inner = Group { code: "Ab".into(), criteria: vec![criterion("x", 1), criterion("y", 2)], ..Group::default() };
+    let outer = Group { code: "A".into(), weight: Some(100), criteria: vec![criterion("w", 4)], groups: vec![inner] };
+    let grid = Grid::new(GridSpec {
+        groups: vec![outer],
+        thresholds: Vec::new(),
+        ties: Vec::new(),
+        min_jurors: 1,
+        scale: Scale::new(r("-1"), r("1"), r("0.5")).unwrap(),
+        ..spec()
+    })
+    .unwrap();
+    assert_eq!(grid.weights(), [r("400/7"), r("100/7"), r("200/7")]);
+    assert_eq!(
+        grid.groups().map(|(code, depth, max)| (code, depth, max.clone())).collect::<Vec<_>>(),
+        [("A", 0, r("100")), ("Ab", 1, r("300/7"))]
+    );
+    let mut table = Marks::builder(grid.clone());
+    add(&mut table, &grid, "d", "J", "0.5 -1 1");
+    let ranking = rank(&table.build());
+    let dossier = ranking.dossier("d").unwrap();
+    assert_eq!(dossier.total(), Some(&r("500/7")));
+    assert_eq!(dossier.criteria().map(|c| c.mean().unwrap().clone()).collect::<Vec<_>>(), [r("1/2"), r("-1"), r("1")]);
+}
 
-    #[test]
-    fn points_add_up_and_stay_on_the_scale(b in ballots()) {
-        let lines = rank(&grid(), &[candidate("x", &b)]).unwrap();
-        let score = lines[0].score.as_ref().unwrap();
-        let sum: Exact = score.criteria.iter().map(|c| c.points.clone()).sum();
-        prop_assert_eq!(&sum, &score.total);
-        prop_assert!(score.total >= Exact::whole(0) && score.total <= Exact::whole(100));
+#[test]
+fn weights_and_voices_too_large_for_64_bits_stay_exact() {
+    let groups = vec![Group {
+        code: "A".into(),
+        criteria: (0..40).map(|n| Criterion { code: format!("c{n}"), weight: u32::MAX - n }).collect(),
+        ..Group::default()
+    }];
+    let scale = Scale::integers(0, i64::from(u32::MAX) - 1).unwrap();
+    let top = scale.mark("4294967294").unwrap();
+    let grid = Grid::new(GridSpec {
+        scale,
+        groups,
+        thresholds: Vec::new(),
+        ties: Vec::new(),
+        aggregation: Aggregation::VoiceMean,
+        ..spec()
+    })
+    .unwrap();
+    let mut table = Marks::builder(grid.clone());
+    for juror in ["J1", "J2", "J3"] {
+        table.juror(juror, u32::MAX).unwrap();
+        for criterion in grid.criteria() {
+            table.mark("d", juror, criterion, top).unwrap();
+        }
     }
+    let ranking = rank(&table.build());
+    assert_eq!(ranking.dossier("d").unwrap().total(), Some(&grid.total_weight()));
+}
+
+#[test]
+fn a_grid_that_does_not_hold_together_is_refused() {
+    let criterion = |code: &str| Criterion { code: code.into(), weight: 0 };
+    let group = |code: &str, criteria| Group { code: code.into(), criteria, ..Group::default() };
+    let with = |groups| Grid::new(GridSpec { groups, thresholds: Vec::new(), ties: Vec::new(), ..spec() }).unwrap_err();
+    assert_eq!(with(Vec::new()), GridError::NoCriterion);
+    assert_eq!(with(vec![group("A", Vec::new())]), GridError::EmptyGroup("A".into()));
+    assert_eq!(with(vec![group("A", vec![criterion("A")])]), GridError::Duplicate("A".into()));
+    assert_eq!(with(vec![group("A", vec![criterion("total")])]), GridError::Code);
+    assert_eq!(with(vec![group("A", vec![criterion("A1")])]), GridError::NoWeight("the grid".into()));
+    let ties = vec![Breaker::points("Z")];
+    assert_eq!(Grid::new(GridSpec { ties, ..spec() }), Err(GridError::Breaker { breaker: 0, code: "Z".into() }));
+    let thresholds = vec![Threshold::Mean { code: "A".into(), minimum: r("2") }];
+    let expected = GridError::Threshold { threshold: 0, code: "A".into(), expected: "criterion" };
+    assert_eq!(Grid::new(GridSpec { thresholds, ..spec() }), Err(expected));
+    assert_eq!(Grid::new(GridSpec { min_jurors: 0, ..spec() }), Err(GridError::MinJurors));
 }

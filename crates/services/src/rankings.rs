@@ -15,7 +15,7 @@ use ami_domain::grid::{Grid, Measure};
 use ami_domain::ids::{DossierId, RankingId};
 use ami_domain::jury::{Voice, is_recused};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
-use ami_scoring::{self as scoring, Ballot, Candidate, Exact, Status};
+use ami_scoring::{self as scoring, Marks, Rational, Status};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -157,41 +157,46 @@ struct InputDossier {
     values: BTreeMap<String, String>,
 }
 
-fn measure(on: &Measure) -> scoring::Measure {
-    match on {
-        Measure::Total => scoring::Measure::Total,
-        Measure::Group(code) => scoring::Measure::Group(code.clone()),
-        Measure::Criterion(code) => scoring::Measure::Criterion(code.clone()),
-        Measure::Field(code) => scoring::Measure::Value(code.clone()),
+fn threshold(threshold: &ami_domain::grid::Threshold) -> Result<scoring::Threshold> {
+    let minimum = Rational::new(threshold.below.0, 100).unwrap_or(Rational::ZERO);
+    match &threshold.on {
+        Measure::Total => Ok(scoring::Threshold::Total { minimum }),
+        Measure::Group(code) => Ok(scoring::Threshold::Points { code: code.clone(), minimum }),
+        Measure::Criterion(code) => Ok(scoring::Threshold::Mean { code: code.clone(), minimum }),
+        Measure::Field(code) => Err(Error::internal(format!("threshold on the form field {code}"))),
+    }
+}
+
+/// The engine's breaker; the total, on which dossiers are equal already, breaks nothing.
+fn breaker(tie: &ami_domain::grid::TieBreaker) -> Option<scoring::Breaker> {
+    let direction = if tie.lower_wins { scoring::Direction::Lowest } else { scoring::Direction::Highest };
+    match &tie.on {
+        Measure::Total => None,
+        Measure::Group(code) | Measure::Criterion(code) => {
+            Some(scoring::Breaker::Points { code: code.clone(), direction })
+        }
+        Measure::Field(code) => Some(scoring::Breaker::Value { name: code.clone(), direction }),
     }
 }
 
 fn engine_grid(grid: &Grid) -> Result<scoring::Grid> {
-    let groups = grid
-        .groups
-        .iter()
-        .map(|g| scoring::Group {
-            code: g.code.clone(),
-            criteria: g
-                .criteria
-                .iter()
-                .map(|c| scoring::Criterion { code: c.code.clone(), weight: c.weight })
-                .collect(),
-        })
-        .collect();
-    let thresholds = grid
-        .thresholds
-        .iter()
-        .map(|t| scoring::Threshold {
-            code: t.code.clone(),
-            on: measure(&t.on),
-            below: Exact::ratio(t.below.0, 100).unwrap_or_default(),
-        })
-        .collect();
-    let breakers =
-        grid.ties.iter().map(|t| scoring::Breaker { on: measure(&t.on), lower_wins: t.lower_wins }).collect();
-    let scale = scoring::Scale { min: grid.scale.min, max: grid.scale.max };
-    scoring::Grid::new(scale, groups, thresholds, breakers, grid.min_jurors as usize).map_err(Error::internal)
+    let criterion = |c: &ami_domain::grid::Criterion| scoring::Criterion { code: c.code.clone(), weight: c.weight };
+    let group = |g: &ami_domain::grid::Group| scoring::Group {
+        code: g.code.clone(),
+        criteria: g.criteria.iter().map(criterion).collect(),
+        ..scoring::Group::default()
+    };
+    let whole = Rational::from;
+    let scale = scoring::Scale::new(whole(grid.scale.min), whole(grid.scale.max), whole(grid.scale.step));
+    let spec = scoring::GridSpec {
+        scale: scale.map_err(Error::internal)?,
+        min_jurors: grid.min_jurors.max(1),
+        aggregation: scoring::Aggregation::Mean,
+        groups: grid.groups.iter().map(group).collect(),
+        thresholds: grid.thresholds.iter().map(threshold).collect::<Result<_>>()?,
+        ties: grid.ties.iter().filter_map(breaker).collect(),
+    };
+    scoring::Grid::new(spec).map_err(Error::internal)
 }
 
 /// The form fields that break ties, those behind computed ones included.
@@ -214,7 +219,7 @@ fn tie_values(
     call: &Call,
     dossier: &Dossier,
     stored: Option<&BTreeMap<String, Value>>,
-) -> BTreeMap<String, Exact> {
+) -> BTreeMap<String, Rational> {
     let (Some(stored), Some(lot)) = (stored, call.definition.lot(&dossier.lot)) else { return BTreeMap::new() };
     let now = app.clock.now();
     let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
@@ -232,7 +237,7 @@ fn tie_values(
         .filter_map(|tie| match &tie.on {
             Measure::Field(code) => {
                 let (n, d) = call.definition.exact_value(code, &answers)?;
-                Some((code.clone(), Exact::ratio(n, d)?))
+                Some((code.clone(), Rational::new(n, d)?))
             }
             _ => None,
         })
@@ -267,11 +272,11 @@ pub async fn compute_ranking(app: &App, who: Option<&Actor>, code: &str) -> Resu
         ballots.entry(sheet.dossier).or_default().insert(seat.label.clone(), marks);
     }
 
-    let engine = engine_grid(grid)?;
+    let engine = std::sync::Arc::new(engine_grid(grid)?);
     let mut inputs = Inputs { call: code, version: call.version, grid, dossiers: vec![] };
     let mut ranked_lots = Vec::new();
     for lot in &call.definition.lots {
-        let mut candidates = Vec::new();
+        let mut table = Marks::builder(engine.clone());
         for dossier in filed.iter().filter(|d| d.lot == lot.code) {
             let number = call.definition.dossier_number(dossier.number);
             let values = tie_values(app, &call, dossier, answers.get(&dossier.id));
@@ -282,15 +287,25 @@ pub async fn compute_ranking(app: &App, who: Option<&Actor>, code: &str) -> Resu
                 values: values.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
                 ballots: given.clone(),
             });
-            let ballots = given.into_iter().map(|(juror, marks)| Ballot { juror, marks }).collect();
-            candidates.push(Candidate { id: number, ballots, values });
+            table.dossier(&number).map_err(Error::internal)?;
+            for (juror, marks) in &given {
+                for (criterion, value) in marks {
+                    let mark = engine.scale().mark_of(&Rational::from(*value)).map_err(Error::internal)?;
+                    table.mark(&number, juror, criterion, mark).map_err(Error::internal)?;
+                }
+            }
+            for (field, value) in values {
+                table.value(&number, &field, value).map_err(Error::internal)?;
+            }
         }
-        let lines = scoring::rank(&engine, &candidates).map_err(Error::internal)?;
-        let dossiers = lines
-            .into_iter()
+        let ranking = scoring::rank(&table.build());
+        let dossiers = ranking
+            .dossiers()
             .map(|line| {
-                let dossier = filed.iter().find(|d| call.definition.dossier_number(d.number) == line.id);
-                ranked(line, dossier, |d| applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()))
+                let dossier = filed.iter().find(|d| call.definition.dossier_number(d.number) == line.id());
+                ranked(line, grid, dossier, |d| {
+                    applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone())
+                })
             })
             .collect();
         ranked_lots.push(RankedLot { code: lot.code.clone(), label: lot.label.clone(), dossiers });
@@ -325,58 +340,61 @@ pub async fn compute_ranking(app: &App, who: Option<&Actor>, code: &str) -> Resu
     Ok(view)
 }
 
-fn ranked(line: scoring::Ranked, dossier: Option<&Dossier>, name: impl Fn(&Dossier) -> String) -> RankedDossier {
-    let (status, rank) = match line.status {
-        Status::Ranked { rank } => ("ranked", Some(rank)),
-        Status::Eliminated => ("eliminated", None),
-        Status::Insufficient => ("insufficient", None),
+fn ranked(
+    line: scoring::RankedDossier<'_>,
+    grid: &Grid,
+    dossier: Option<&Dossier>,
+    name: impl Fn(&Dossier) -> String,
+) -> RankedDossier {
+    let status = match line.status() {
+        Status::Ranked => "ranked",
+        Status::Eliminated => "eliminated",
+        Status::Insufficient => "insufficient",
     };
-    let score = line.score.as_ref();
+    let group = |g: scoring::GroupScore<'_>| {
+        let points = g.points?;
+        let weight = g.maximum.to_u64().unwrap_or_default();
+        let group = RankedGroup { points: points.to_string(), points_shown: points.decimal(2, ','), weight };
+        Some((g.code.to_owned(), group))
+    };
+    let criterion = |c: scoring::CriterionScore<'_>| {
+        // Without a total nothing is shown of its parts.
+        line.total()?;
+        let (mean, points) = (c.mean()?, c.points()?);
+        let value = |mark: scoring::Mark| grid.scale.min + i64::from(mark.steps()) * grid.scale.step;
+        let criterion = RankedCriterion {
+            weight: c.weight().to_u64().and_then(|w| u32::try_from(w).ok()).unwrap_or_default(),
+            marks: c.marks().map(|(juror, mark)| (juror.to_owned(), value(mark))).collect(),
+            mean: mean.to_string(),
+            mean_shown: mean.decimal(2, ','),
+            points: points.to_string(),
+            points_shown: points.decimal(2, ','),
+        };
+        Some((c.code().to_owned(), criterion))
+    };
     RankedDossier {
         id: dossier.map_or(Uuid::nil(), |d| d.id.uuid()),
         organisation: dossier.map_or_else(String::new, name),
-        number: line.id,
+        number: line.id().to_owned(),
         status: status.to_owned(),
-        rank,
-        total: score.map(|s| s.total.to_string()),
-        total_shown: score.map(|s| s.total.shown(',')),
-        groups: score
-            .map(|s| {
-                let group = |g: &scoring::GroupScore| RankedGroup {
-                    points: g.points.to_string(),
-                    points_shown: g.points.shown(','),
-                    weight: g.weight,
-                };
-                s.groups.iter().map(|g| (g.code.clone(), group(g))).collect()
-            })
-            .unwrap_or_default(),
-        criteria: score
-            .map(|s| {
-                let criterion = |c: &scoring::CriterionScore| RankedCriterion {
-                    weight: c.weight,
-                    marks: c.marks.clone(),
-                    mean: c.mean.to_string(),
-                    mean_shown: c.mean.shown(','),
-                    points: c.points.to_string(),
-                    points_shown: c.points.shown(','),
-                };
-                s.criteria.iter().map(|c| (c.code.clone(), criterion(c))).collect()
-            })
-            .unwrap_or_default(),
+        rank: line.rank(),
+        total: line.total().map(Rational::to_string),
+        total_shown: line.total().map(|total| total.decimal(2, ',')),
+        groups: line.groups().filter_map(group).collect(),
+        criteria: line.criteria().filter_map(criterion).collect(),
         eliminated_by: line
-            .eliminated_by
-            .iter()
+            .eliminated_by()
             .map(|e| RankedElimination {
-                code: e.code.clone(),
-                on: e.on.clone(),
+                code: grid.thresholds.get(e.index).map_or_else(String::new, |threshold| threshold.code.clone()),
+                on: e.on().to_owned(),
                 value: e.value.to_string(),
-                value_shown: e.value.shown(','),
-                minimum: e.below.shown(','),
+                value_shown: e.value.decimal(2, ','),
+                minimum: e.minimum.decimal(2, ','),
             })
             .collect(),
-        decided_by: line.decided_by,
-        ex_aequo: line.ex_aequo,
-        jurors: line.jurors,
+        decided_by: line.decided_by().map(str::to_owned),
+        ex_aequo: line.is_ex_aequo(),
+        jurors: line.juror_ids().map(str::to_owned).collect(),
     }
 }
 
@@ -495,7 +513,7 @@ fn document(call: &Call, view: &RankingView, decided: impl Fn(&RankedDossier) ->
 }
 
 fn two_decimals(hundredths: i64) -> String {
-    Exact::ratio(hundredths, 100).unwrap_or_default().shown(',')
+    Rational::new(hundredths, 100).unwrap_or(Rational::ZERO).decimal(2, ',')
 }
 
 fn measure_label(grid: &Grid, on: &Measure) -> String {

@@ -4,6 +4,7 @@
 //! SQLite and PostgreSQL, the same path in a real browser. What the machine lacks is installed where that is possible (Debian, as
 //! root) and named otherwise; what could not run is listed last, and fails under `CI=true`.
 
+mod bench;
 mod postgres;
 mod steps;
 
@@ -24,12 +25,15 @@ enum Command {
     Test,
     /// Writes the generated files again: the API's description and the tables of the policy and of the routes.
     Generate,
+    /// Prints the scoring engine's times, beside those of the field's packages where a Python has them.
+    Bench,
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test => steps::test(),
         Command::Generate => steps::generate(),
+        Command::Bench => bench::bench(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
