@@ -159,9 +159,9 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
         page.paragraph("Jeu de démonstration : appel, structures et notes sont inventés.", Face::Bold, 10.0, BLUE);
     }
     page.skip(6.0);
-    page.fact("Établi le", &document.computed_at, 110.0, 9.0);
-    page.fact("Appel", &format!("{}, version {}", document.call_code, document.call_version), 110.0, 9.0);
-    page.fact("Calcul", &document.formula, 110.0, 9.0);
+    page.fact("Établi le", &document.computed_at, 126.0, 9.0);
+    page.fact("Appel", &format!("{}, version {}", document.call_code, document.call_version), 126.0, 9.0);
+    page.fact("Calcul", &document.formula, 126.0, 9.0);
     page.fact(
         "Minimum de juré·es",
         &format!("{} par dossier ; en dessous, « notation insuffisante », non classé", document.min_jurors),
@@ -170,10 +170,10 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     );
     let thresholds: Vec<String> =
         document.thresholds.iter().map(|t| format!("({}) {} < {}", t.code, t.label, t.minimum)).collect();
-    page.fact("Éliminatoire si", &thresholds.join(" ; "), 110.0, 9.0);
+    page.fact("Éliminatoire si", &thresholds.join(" ; "), 126.0, 9.0);
     let ties = format!("dans l'ordre : {} ; sinon ex æquo", document.ties.join(", puis "));
-    page.fact("Égalité de totaux", &ties, 110.0, 9.0);
-    page.fact("Moteur et empreinte", &format!("{} — entrées SHA-256 {}", document.engine, document.hash), 110.0, 9.0);
+    page.fact("Égalité de totaux", &ties, 126.0, 9.0);
+    page.fact("Moteur et empreinte", &format!("{} — entrées SHA-256 {}", document.engine, document.hash), 126.0, 9.0);
 
     for lot in &document.lots {
         lot_section(&mut page, document, lot);

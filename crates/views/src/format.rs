@@ -106,6 +106,6 @@ mod tests {
         assert_eq!(money(-1_205), "-12,05\u{a0}€");
         assert_eq!(size(900), "900\u{a0}octets");
         assert_eq!(size(5 * 1_048_576), "5\u{a0}Mo");
-        assert_eq!(size(1_258_292), "1,2\u{a0}Mo");
+        assert_eq!(size(1_258_291), "1,2\u{a0}Mo");
     }
 }
