@@ -19,6 +19,7 @@ static ASSETS: LazyLock<Vec<(&'static str, Asset)>> = LazyLock::new(|| {
     let files = [
         ("ami.css", "text/css; charset=utf-8", include_str!("../../../templates/static/ami.css")),
         ("ami.js", "text/javascript; charset=utf-8", include_str!("../../../templates/static/ami.js")),
+        ("forms.js", "text/javascript; charset=utf-8", include_str!("../../../templates/static/forms.js")),
     ];
     files
         .into_iter()
@@ -30,9 +31,14 @@ static ASSETS: LazyLock<Vec<(&'static str, Asset)>> = LazyLock::new(|| {
         .collect()
 });
 
+/// All of them.
+pub fn assets() -> impl Iterator<Item = &'static Asset> {
+    ASSETS.iter().map(|(_, asset)| asset)
+}
+
 /// The file at an address below `/static/`.
 pub fn asset(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().map(|(_, asset)| asset).find(|a| a.path == path)
+    assets().find(|a| a.path == path)
 }
 
 pub(crate) fn url(name: &str) -> Result<String, minijinja::Error> {

@@ -3,6 +3,7 @@
 use ami_domain::call::time_zone;
 use jiff::civil::Date;
 use jiff::{Timestamp, ZonedDateTime};
+use minijinja::value::Value;
 
 const NARROW: char = '\u{202f}';
 const DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
@@ -57,6 +58,77 @@ pub(crate) fn date_time_filter(text: &str) -> String {
     text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), date_time)
 }
 
+/// `15/03/2027 à 12:00:00`, for tables; the page around says that times are those of Paris.
+pub(crate) fn short_filter(text: &str) -> String {
+    text.parse::<Timestamp>().map_or_else(
+        |_| text.to_owned(),
+        |at| {
+            let zoned = at.to_zoned_datetime(time_zone());
+            format!(
+                "{:02}/{:02}/{} à\u{a0}{:02}:{:02}:{:02}",
+                zoned.day(),
+                zoned.month(),
+                zoned.year(),
+                zoned.hour(),
+                zoned.minute(),
+                zoned.second()
+            )
+        },
+    )
+}
+
+/// `11 500`.
+pub(crate) fn integer(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(&number.unsigned_abs().to_string()))
+}
+
+/// `3 dossiers`, `1 dossier`, `0 dossier`: in French, nothing is singular.
+pub(crate) fn plural(count: i64, one: &str, many: &str) -> String {
+    format!("{}\u{a0}{}", integer(count), if count.abs() < 2 { one } else { many })
+}
+
+/// A number with a decimal comma, at most two decimals, groups of three. Text that is no number stays as typed.
+pub(crate) fn decimal(value: &Value) -> String {
+    let text = value.to_string();
+    let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((&text, ""));
+    let digits = |s: &str| s.chars().all(|c| c.is_ascii_digit());
+    let (sign, bare) = whole.strip_prefix('-').map_or(("", whole), |w| ("-", w));
+    if bare.is_empty() || bare.len() > 15 || !digits(bare) || !digits(fraction) {
+        return text;
+    }
+    let fraction = match fraction.trim_end_matches('0') {
+        "" => String::new(),
+        one if one.len() == 1 => format!(",{one}0"),
+        more => format!(",{more}"),
+    };
+    format!("{sign}{}{fraction}", grouped(bare))
+}
+
+/// Characters in groups of the given lengths: a SIRET reads `000 093 013 00019`. Other text stays as it is.
+fn spaced(text: &str, groups: &[usize]) -> String {
+    let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    if !bare.is_ascii() || bare.len() != groups.iter().sum::<usize>() {
+        return text.to_owned();
+    }
+    let mut rest = bare.as_str();
+    let mut parts = Vec::with_capacity(groups.len());
+    for length in groups {
+        let (part, after) = rest.split_at(*length);
+        parts.push(part);
+        rest = after;
+    }
+    parts.join("\u{a0}")
+}
+
+pub(crate) fn siret(text: &str) -> String {
+    spaced(text, &[3, 3, 3, 5])
+}
+
+pub(crate) fn iban(text: &str) -> String {
+    spaced(text, &[4, 4, 4, 4, 4, 4, 3])
+}
+
 fn grouped(digits: &str) -> String {
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
@@ -104,6 +176,14 @@ mod tests {
     fn amounts_and_sizes() {
         assert_eq!(money(132_250_000), "1\u{202f}322\u{202f}500\u{a0}€");
         assert_eq!(money(-1_205), "-12,05\u{a0}€");
+        assert_eq!(decimal(&Value::from(1050.5)), "1\u{202f}050,50");
+        assert_eq!(decimal(&Value::from(46.75)), "46,75");
+        assert_eq!(decimal(&Value::from("beaucoup")), "beaucoup");
+        assert_eq!(plural(0, "dossier", "dossiers"), "0\u{a0}dossier");
+        assert_eq!(plural(1_200, "dossier", "dossiers"), "1\u{202f}200\u{a0}dossiers");
+        assert_eq!(siret("00009301300019"), "000\u{a0}093\u{a0}013\u{a0}00019");
+        assert_eq!(siret("abc"), "abc");
+        assert_eq!(short_filter("2027-03-15T11:00:00Z"), "15/03/2027 à\u{a0}12:00:00");
         assert_eq!(size(900), "900\u{a0}octets");
         assert_eq!(size(5 * 1_048_576), "5\u{a0}Mo");
         assert_eq!(size(1_258_291), "1,2\u{a0}Mo");

@@ -1,11 +1,15 @@
 //! Pages, e-mails and sentences: minijinja templates and Fluent messages, embedded.
 //!
-//! Knows no HTTP and no database. To add a page: write `templates/pages/AREA/NAME.html` that extends `layout.html`, give it a
-//! context type that serializes, render it with [`Views::page`]. A variable that the context lacks is an error, in production
-//! too. To add a sentence: `templates/locales/fr/*.ftl`.
+//! Knows no HTTP and no database. To add a page: write `templates/pages/NAME.html` that extends `layout.html`, put a context for
+//! each situation that it shows under `crates/views/samples/NAME.SITUATION.json`, render it with [`Views::page`]. A variable that
+//! the context lacks is an error, in production too; a message that no locale has is one at start. The tests render every sample
+//! and look for what would hurt a reader: an anchor without a target, a field without a label, a script in the page.
+//! `cargo run -p ami-views --example samples -- FOLDER` writes them as files to look at.
+//! To add a sentence that several pages or other crates say: `templates/locales/fr/*.ftl`.
 
 mod assets;
 mod format;
+mod typeset;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,7 +21,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use assets::{Asset, asset};
+pub use assets::{Asset, asset, assets};
 pub use format::{date, date_time, money, size};
 
 static_loader! {
@@ -37,6 +41,14 @@ pub enum ViewError {
     /// A template is wrong or its context lacks something.
     #[error("template: {0:#}")]
     Template(#[from] minijinja::Error),
+    /// A template asks for a message that no locale has.
+    #[error("template {template}: no message `{key}`")]
+    Message {
+        /// The template.
+        template: String,
+        /// What it asks for.
+        key: String,
+    },
     /// An e-mail template has no subject line.
     #[error("e-mail {0}: the first line is `Objet : …`")]
     Subject(String),
@@ -82,19 +94,29 @@ impl Views {
         environment.add_function("asset", |name: String| assets::url(&name));
         environment.add_filter("date", format::date_filter);
         environment.add_filter("datetime", format::date_time_filter);
+        environment.add_function("plural", format::plural);
         environment.add_filter("money", format::money);
+        environment.add_filter("short", format::short_filter);
+        environment.add_filter("integer", format::integer);
+        environment.add_filter("decimal", |value: &Value| format::decimal(value));
+        environment.add_filter("siret", format::siret);
+        environment.add_filter("iban", format::iban);
         environment.add_filter("size", |bytes: u64| format::size(bytes));
         load(&mut environment);
         let names: Vec<String> = environment.templates().map(|(name, _)| name.to_owned()).collect();
         for name in names {
-            environment.get_template(&name)?;
+            check_messages(&name, environment.get_template(&name)?.source())?;
         }
         Ok(Self { environment })
     }
 
     /// Renders a page.
     pub fn page(&self, template: &str, context: &impl Serialize) -> Result<String, ViewError> {
-        Ok(self.environment.get_template(template)?.render(Value::from(Serde(context)))?)
+        let text = self.environment.get_template(template)?.render(Value::from(Serde(context)))?;
+        Ok(match template.rsplit_once('.') {
+            Some((_, "html")) => typeset::typeset(&text),
+            _ => text,
+        })
     }
 
     /// Writes an e-mail: the template's first line is `Objet : …`.
@@ -109,6 +131,29 @@ impl Views {
 #[expect(clippy::expect_used, reason = "the generated code parses templates that were parsed when they were embedded")]
 fn load(environment: &mut Environment<'static>) {
     minijinja_embed::load_templates!(&mut *environment);
+}
+
+/// Every message that a template names outright exists; keys that are put together are tried by the tests.
+fn check_messages(template: &str, source: &str) -> Result<(), ViewError> {
+    for (at, opening) in source.match_indices("t(\"") {
+        // `ui.input("…` ends alike.
+        if source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let Some((key, after)) = source[at + opening.len()..].split_once('"') else { continue };
+        if !after.starts_with([')', ',']) {
+            continue;
+        }
+        let (call, _) = after.split_once(')').unwrap_or((after, ""));
+        let args: Vec<(Cow<'static, str>, FluentValue<'_>)> = call
+            .split(',')
+            .filter_map(|arg| Some((Cow::Owned(arg.split_once('=')?.0.trim().to_owned()), FluentValue::from(0))))
+            .collect();
+        if LOCALES.try_lookup_with_args(&FRENCH, key, &args.into_iter().collect()).is_none() {
+            return Err(ViewError::Message { template: template.to_owned(), key: key.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn translate(key: &str, kwargs: Kwargs) -> Result<String, minijinja::Error> {
