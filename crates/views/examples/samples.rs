@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some((page, _)) = name.split_once('.').filter(|(page, _)| *page != "mail") else { continue };
         let context: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
         let html = views.page(&format!("pages/{page}.html"), &context)?;
-        std::fs::write(folder.join(format!("{name}.html")), html.replace("/static/", ""))?;
+        std::fs::write(folder.join(format!("{name}.html")), html.replace("&#x2f;static&#x2f;", ""))?;
     }
     Ok(())
 }
