@@ -60,3 +60,4 @@ menu-rankings = Classements
 menu-decisions = Décisions
 sheet-draft = en cours
 sheet-locked = verrouillée
+read-here = Lire ici : { $name }
