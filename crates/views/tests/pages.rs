@@ -2,33 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod samples;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use ami_domain::call::{CallState, Phase};
 use ami_domain::decision::DecisionKind;
 use ami_domain::dossier::{DossierStateName, InadmissibleReason};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_views::Views;
+use samples::samples;
 use serde_json::Value;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
 const TEMPLATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates");
-
-/// `(page, situation, context)` of every sample.
-fn samples() -> Vec<(String, String, Value)> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(FOLDER).unwrap().map(|e| e.unwrap().path()).collect();
-    paths.sort();
-    paths
-        .into_iter()
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let (page, situation) = name.split_once('.').unwrap();
-            let context = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            (page.to_owned(), situation.to_owned(), context)
-        })
-        .collect()
-}
 
 /// An opening tag: its name and attributes.
 struct Tag {
