@@ -139,12 +139,23 @@ impl Browser {
         self.web.query(By::XPath(path)).first().await.unwrap();
     }
 
+    /// Follows a link where it stands, whatever the window shows.
+    async fn follow(&self, path: &str) {
+        let link = self.web.query(By::XPath(path)).first().await.unwrap();
+        self.web.execute("arguments[0].click()", vec![link.to_json().unwrap()]).await.unwrap();
+    }
+
     /// Pictures the page at both widths and asks axe-core what is wrong with it.
     async fn look(&mut self, name: &str) {
         for width in [1280u32, 390] {
             self.web.set_window_rect(0, 0, width, 900).await.unwrap();
             if let Some(folder) = &self.screenshots {
+                // The whole page, or its first four thousand pixels.
+                let height = self.web.execute("return document.documentElement.scrollHeight", vec![]).await.unwrap();
+                let height = u32::try_from(height.json().as_i64().unwrap()).unwrap().clamp(900, 4_000);
+                self.web.set_window_rect(0, 0, width, height).await.unwrap();
                 self.web.screenshot(&folder.join(format!("{name}-{width}.png"))).await.unwrap();
+                self.web.set_window_rect(0, 0, width, 900).await.unwrap();
             }
             let wide = self
                 .web
@@ -322,7 +333,7 @@ async fn juror_marks(browser: &mut Browser) {
     browser.go("/jury").await;
     browser.look("21-dossiers-a-noter").await;
     let path = "//tr[.//span[normalize-space(.)='en cours']]//th/a";
-    browser.web.query(By::XPath(path)).first().await.unwrap().click().await.unwrap();
+    browser.follow(path).await;
     browser.wait_for("Notez chaque critère").await;
     browser.look("22-fiche").await;
     let call: CallDefinition = demo_data::fixture().unwrap();
@@ -363,7 +374,15 @@ async fn officer_ranks(browser: &mut Browser) {
     }
     assert!(browser.web.source().await.unwrap().replace("&#x2f;", "/").contains("1129/15"));
     browser.look("36-classement").await;
-    browser.web.query(By::XPath("//td/a[.='JURY27-0001']")).first().await.unwrap().click().await.unwrap();
+    browser.tick("//summary[starts-with(., 'Figures et chiffres du lot ALI-01')]").await;
+    browser.tick("//section[@aria-labelledby='severite']//summary").await;
+    browser.tick("//section[@aria-labelledby='accord']//summary").await;
+    let shown = browser.text().await;
+    for wanted in ["Le dossier JURY27-0001 est premier", "Alpha de Krippendorff", "plus bas", "Rang ajusté"] {
+        assert!(shown.contains(wanted), "{wanted}");
+    }
+    browser.look("36-classement-solidite").await;
+    browser.follow("//td/a[.='JURY27-0001']").await;
     browser.wait_for("Recevabilité").await;
     browser.choose("decision", "retained").await;
     browser.press("Enregistrer la décision").await;

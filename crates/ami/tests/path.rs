@@ -119,7 +119,10 @@ async fn whole_path(world: &World) {
     assert_eq!(world.get(&jurors[1].0, &format!("/dossiers/{}", filed[2].0)).await.status, 404);
 
     mark_all(world, &jurors, &filed).await;
-    rank_and_decide(world, &officer, &filed).await;
+    let ranking = rank_and_decide(world, &officer, &filed).await;
+    world.advance(&officer, "hearings").await;
+    world.advance(&officer, "plenary").await;
+    the_jury_reads(world, &jurors, &ranking).await;
 
     // The authority's secrets stay so until notification; the applicant sees the own dossier as ever.
     person = world.sign_in(person.account, "applicant-4@demonstration.example").await;
@@ -168,7 +171,23 @@ async fn mark_all(world: &World, jurors: &[(Person, Value)], filed: &[(String, S
     }
 }
 
-async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, String)]) {
+/// Jurors read the ranking once the plenary opens: nobody how severe each of them is, nobody a lot that they are excluded from.
+async fn the_jury_reads(world: &World, jurors: &[(Person, Value)], ranking: &str) {
+    let ranking = format!("/rankings/{ranking}");
+    for (n, (juror, _)) in jurors.iter().enumerate() {
+        let view = world.get(juror, &ranking).await.ok();
+        assert_eq!(view["severity"], Value::Null);
+        assert!(view["agreement"]["sentences"][0].is_string());
+        let lot = view["lots"].as_array().unwrap().iter().find(|l| l["code"] == "ALI-07").unwrap().clone();
+        assert_eq!(lot["dossiers"].as_array().unwrap().is_empty(), n == 1, "{lot}");
+        let pdf = pdf_text(&world.get(juror, &format!("{ranking}.pdf")).await.bytes);
+        assert_eq!(pdf.contains("1129/15"), n != 1);
+        assert!(!pdf.contains("Sévérité des"));
+    }
+}
+
+/// Gives the ranking's id.
+async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, String)]) -> String {
     let decision = json!({ "decision": "retained", "amount": 400_000 });
     let path = format!("/dossiers/{}/decision", filed[0].0);
     assert_eq!(world.put(officer, &path, decision.clone()).await.problem(), (409, "no-ranking".into()));
@@ -210,6 +229,15 @@ async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, Stri
         assert!(page.contains(wanted), "{wanted} on the page");
         assert!(text.contains(wanted), "{wanted} in the PDF");
     }
+    // What stands beside it: over the call; per lot from two ranked dossiers on, of which there is one here.
+    assert!(ranking["agreement"]["total"]["krippendorff_interval"].is_number(), "{}", ranking["agreement"]);
+    assert_eq!(ranking["severity"]["jurors"]["J1"]["dossiers"], 3);
+    for wanted in ["Accord du jury", "Sévérité des juré·es", "Alpha de Krippendorff"] {
+        assert!(page.contains(wanted), "{wanted} on the page");
+        assert!(text.contains(wanted), "{wanted} in the PDF");
+    }
+    assert_eq!(world.get(officer, &format!("/rankings/{id}/lots/ALI-07/ranks.svg")).await.status, 404);
+
     for wanted in ["notation insuffisante", "Aucun dossier", ranking["input_sha256"].as_str().unwrap(), "avis du jury"]
     {
         assert!(text.contains(wanted), "{wanted} in the PDF");
@@ -231,6 +259,7 @@ async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, Stri
     assert!(csv.contains(";Retenu;400000,00;") && csv.contains(";Éliminé;71,27;"), "{csv}");
     let xlsx = world.get(officer, &format!("{CALL}/decisions.xlsx")).await.bytes;
     assert_eq!(&xlsx[..2], b"PK");
+    id.to_owned()
 }
 
 #[rocket::async_test]

@@ -8,8 +8,8 @@ use ami_migrations::{Migrator, MigratorTrait as _};
 use jiff::Timestamp;
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, EntityTrait as _, IntoActiveModel, RuntimeErr, SqlErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    DbBackend, EntityTrait as _, IntoActiveModel, IsolationLevel, RuntimeErr, SqlErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 use thiserror::Error;
 
@@ -187,6 +187,16 @@ impl Database {
             _ => TransactionOptions::default(),
         };
         Ok(Tx(self.connection.begin_with_options(options).await?))
+    }
+
+    /// Begins reading: every statement sees the rows of one instant. Ends when it is dropped.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        let mut options = TransactionOptions::default();
+        // SQLite's transactions are snapshots as they are.
+        if self.connection.get_database_backend() == DbBackend::Postgres {
+            options.isolation_level = Some(IsolationLevel::RepeatableRead);
+        }
+        Ok(self.connection.begin_with_options(options).await?)
     }
 }
 

@@ -6,6 +6,7 @@ use printpdf::{
 };
 
 use crate::DocumentError;
+use crate::figure::{self, Anchor, Figure, Shape};
 
 /// A face of the embedded family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,9 +227,8 @@ impl Canvas {
         self.push(page, Op::DrawRectangle { rectangle });
     }
 
-    fn rule(&mut self, y: f32) {
-        let (margin, width) = (self.margin, self.inner_width());
-        self.fill(margin, y, width, 0.6, RULE);
+    fn rule(&mut self, y: f32, width: f32) {
+        self.fill(self.margin, y, width, 0.6, RULE);
     }
 
     /// A paragraph at the cursor, over pages if need be.
@@ -259,9 +259,45 @@ impl Canvas {
         }
     }
 
+    /// Figures side by side, on one page, each in its share of the width.
+    pub(crate) fn figures(&mut self, figures: &[&Figure]) {
+        const GAP: f32 = 18.0;
+        #[expect(clippy::cast_precision_loss, reason = "two or three figures")]
+        let count = figures.len().max(1) as f32;
+        let share = (self.inner_width() - GAP * (count - 1.0)) / count;
+        let highest = figures.iter().map(|f| f.height).fold(0.0, f32::max).max(1.0);
+        // As wide as there is room, but never higher than a page, nor so high that the table of its numbers turns the page.
+        let scale = (share / figure::WIDTH).min((self.bottom - self.top) / highest).min(0.85);
+        self.ensure(highest * scale);
+        let (page, top) = (self.current(), self.y);
+        let mut left = self.margin;
+        for figure in figures {
+            for shape in &figure.shapes {
+                match shape {
+                    Shape::Bar { x, y, width, height, ink } => {
+                        self.fill(left + x * scale, top + y * scale, width * scale, height * scale, *ink);
+                    }
+                    Shape::Text { x, y, text, size, bold, anchor, ink } => {
+                        let face = if *bold { Face::Bold } else { Face::Regular };
+                        let taken = self.measure(text, face, size * scale);
+                        let back = match anchor {
+                            Anchor::Start => 0.0,
+                            Anchor::Middle => taken / 2.0,
+                            Anchor::End => taken,
+                        };
+                        self.text_at(page, left + x * scale - back, top + y * scale, text, face, size * scale, *ink);
+                    }
+                }
+            }
+            left += share + GAP;
+        }
+        self.y += highest * scale;
+    }
+
     /// A table over pages, its headings on each of them. Long cells wrap; a row stays whole.
     pub(crate) fn table(&mut self, columns: &[Column], rows: &[Row], size: f32, face: Face) {
         self.table_headings(columns, size);
+        let width = columns.iter().map(|c| c.width).sum();
         for (index, row) in rows.iter().enumerate() {
             let face = if row.bold { Face::Bold } else { face };
             let cells: Vec<Vec<String>> =
@@ -272,12 +308,13 @@ impl Canvas {
                 self.table_headings(columns, size);
             }
             if index % 2 == 1 {
-                let (x, y, width) = (self.margin, self.y, columns.iter().map(|c| c.width).sum());
-                self.fill(x, y, width, height, (0.972, 0.976, 0.984));
+                // Below the rule of the row before.
+                let (x, y) = (self.margin, self.y + 0.6);
+                self.fill(x, y, width, height - 0.6, (0.972, 0.976, 0.984));
             }
             self.table_row(columns, &cells, size, face, BLACK);
             self.y += height;
-            self.rule(self.y);
+            self.rule(self.y, width);
         }
     }
 
@@ -296,7 +333,7 @@ impl Canvas {
         self.fill(x, y, width, height, BAND);
         self.table_row(columns, &cells, size, Face::Bold, BLUE);
         self.y += height;
-        self.rule(self.y);
+        self.rule(self.y, width);
     }
 
     fn table_row(&mut self, columns: &[Column], cells: &[Vec<String>], size: f32, face: Face, ink: Ink) {

@@ -4,14 +4,17 @@
 //! with the `canvas` module, and a test that reads its text back.
 
 mod canvas;
+mod figure;
 mod ranking;
 mod receipt;
 mod tables;
 
 use thiserror::Error;
 
+pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
 pub use ranking::{
-    CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, ThresholdLine, ranking_pdf,
+    Beside, CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, Robustness, Statistics,
+    ThresholdLine, ranking_pdf,
 };
 pub use receipt::{ReceiptDocument, ReceiptPiece, receipt_pdf};
 pub use tables::{DecisionRow, decisions_csv, decisions_xlsx};

@@ -2,6 +2,7 @@
 
 use crate::DocumentError;
 use crate::canvas::{Align, BLACK, BLUE, Canvas, Column, Face, GREY, Row};
+use crate::figure::Figure;
 
 /// A ranking as it is printed.
 #[derive(Debug, Clone)]
@@ -34,8 +35,45 @@ pub struct RankingDocument {
     pub ties: Vec<String>,
     /// Fewest jurors.
     pub min_jurors: u32,
+    /// What a criterion's marks become: « Moyenne », « Médiane ».
+    pub value_name: String,
     /// Lots, empty ones included.
     pub lots: Vec<LotSection>,
+    /// What stands beside the ranking, over the whole call.
+    pub beside: Vec<Beside>,
+}
+
+/// Something that stands beside the ranking: what it says, then its figures as tables.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Its title.
+    pub title: String,
+    /// What it is for, and what it says, in sentences.
+    pub sentences: Vec<String>,
+    /// Its numbers.
+    pub tables: Vec<Statistics>,
+}
+
+/// A table of statistics: the first column is wide.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Headings.
+    pub headings: Vec<String>,
+    /// Cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// What would remain of a lot's ranking.
+#[derive(Debug, Clone)]
+pub struct Robustness {
+    /// What it says, in sentences.
+    pub sentences: Vec<String>,
+    /// Ranks that dossiers may take.
+    pub ranks: Figure,
+    /// How far weights may move.
+    pub weights: Figure,
+    /// The numbers of the first figure.
+    pub table: Statistics,
 }
 
 /// A threshold.
@@ -58,6 +96,8 @@ pub struct LotSection {
     pub label: String,
     /// In order.
     pub lines: Vec<RankingLine>,
+    /// From two ranked dossiers on.
+    pub robustness: Option<Robustness>,
 }
 
 /// One dossier.
@@ -178,6 +218,7 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     for lot in &document.lots {
         lot_section(&mut page, document, lot);
     }
+    beside(&mut page, document);
     page.new_page();
     page.bookmark("Annexe : calcul détaillé");
     page.paragraph("Annexe : calcul détaillé de chaque dossier", Face::Bold, 15.0, BLUE);
@@ -235,6 +276,62 @@ fn lot_section(page: &mut Canvas, document: &RankingDocument, lot: &LotSection) 
     page.table(&columns, &rows, 7.5, Face::Regular);
 }
 
+fn beside(page: &mut Canvas, document: &RankingDocument) {
+    let lots = || document.lots.iter().filter_map(|lot| lot.robustness.as_ref().map(|found| (lot, found)));
+    if document.beside.is_empty() && lots().next().is_none() {
+        return;
+    }
+    page.new_page();
+    page.bookmark("À côté du classement");
+    page.paragraph("À côté du classement : accord, sévérité, solidité", Face::Bold, 15.0, BLUE);
+    page.paragraph(
+        "Ces indicateurs éclairent la lecture du classement. Ils n'entrent pas dans son calcul et ne le remplacent pas.",
+        Face::Bold,
+        10.0,
+        BLACK,
+    );
+    for part in &document.beside {
+        page.ensure(200.0);
+        page.skip(10.0);
+        page.bookmark(&part.title);
+        page.paragraph(&part.title, Face::Bold, 12.0, BLUE);
+        sentences(page, &part.sentences);
+        for table in &part.tables {
+            statistics(page, table);
+        }
+    }
+    for (lot, found) in lots() {
+        page.new_page();
+        let title = format!("Solidité du classement du lot {} — {}", lot.code, lot.label);
+        page.bookmark(&title);
+        page.paragraph(&title, Face::Bold, 12.0, BLUE);
+        sentences(page, &found.sentences);
+        page.skip(6.0);
+        page.figures(&[&found.ranks, &found.weights]);
+        statistics(page, &found.table);
+    }
+}
+
+fn sentences(page: &mut Canvas, sentences: &[String]) {
+    for sentence in sentences {
+        page.paragraph(sentence, Face::Regular, 9.5, BLACK);
+    }
+}
+
+fn statistics(page: &mut Canvas, table: &Statistics) {
+    if table.rows.is_empty() {
+        return;
+    }
+    page.skip(6.0);
+    let Some((first, others)) = table.headings.split_first() else { return };
+    #[expect(clippy::cast_precision_loss, reason = "a handful of columns")]
+    let width = (page.inner_width() * 0.72 / others.len().max(1) as f32).min(110.0);
+    let mut columns = vec![Column::new(first.clone(), 210.0, Align::Left)];
+    columns.extend(others.iter().map(|heading| Column::new(heading.clone(), width, Align::Right)));
+    let rows: Vec<Row> = table.rows.iter().map(|cells| row(cells.clone())).collect();
+    page.table(&columns, &rows, 8.0, Face::Regular);
+}
+
 fn derivation(page: &mut Canvas, document: &RankingDocument, lot: &LotSection, line: &RankingLine) {
     page.skip(6.0);
     let title = format!("{} — {} — lot {}", line.number, line.organisation, lot.code);
@@ -254,7 +351,7 @@ fn derivation(page: &mut Canvas, document: &RankingDocument, lot: &LotSection, l
     ];
     columns.extend(d.jurors.iter().map(|j| Column::new(j.clone(), 26.0, Align::Center)));
     columns.extend([
-        Column::new("Moyenne exacte", 62.0, Align::Right),
+        Column::new(format!("{} exacte", document.value_name), 62.0, Align::Right),
         Column::new("arrondie", 46.0, Align::Right),
         Column::new("Points exacts", 62.0, Align::Right),
         Column::new("arrondis", 46.0, Align::Right),

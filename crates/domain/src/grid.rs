@@ -1,10 +1,13 @@
 //! The grid: groups of weighted criteria with one scale, thresholds and tie-breakers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::call::DefinitionError;
 use crate::form::Number;
+use crate::jury::College;
 
 /// The whole grid of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub struct Grid {
     pub ties: Vec<TieBreaker>,
     /// Fewest valid jurors for a dossier to be ranked.
     pub min_jurors: u32,
+    /// How their marks become one value per criterion.
+    #[serde(default)]
+    pub aggregation: Aggregation,
     /// Which marks need a comment.
     #[serde(default)]
     pub comments: CommentRule,
@@ -41,6 +47,41 @@ pub struct Scale {
     /// What each mark means, lowest first; may be empty.
     #[serde(default)]
     pub words: Vec<String>,
+}
+
+/// How the marks that valid jurors gave on one criterion become one value.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median; the mean of the two middle ones when they are even in number.
+    Median,
+    /// The mean of what is left without so many of the lowest and as many of the highest.
+    Trimmed(u32),
+    /// Their mean, in which a juror counts as often as the college says: 1 for a college that is not named.
+    Voices(BTreeMap<College, u32>),
+}
+
+impl Aggregation {
+    /// Stable name.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Median => "median",
+            Self::Trimmed(_) => "trimmed",
+            Self::Voices(_) => "voices",
+        }
+    }
+
+    /// How often a juror of a college counts.
+    pub fn voice(&self, college: College) -> u32 {
+        match self {
+            Self::Voices(colleges) => colleges.get(&college).copied().unwrap_or(1),
+            _ => 1,
+        }
+    }
 }
 
 /// A group of criteria.
@@ -222,6 +263,15 @@ impl Grid {
         }
         if self.min_jurors == 0 {
             wrong("min_jurors", "at least one".into());
+        }
+        match &self.aggregation {
+            Aggregation::Trimmed(each) if u64::from(*each) * 2 >= u64::from(self.min_jurors) => {
+                wrong("aggregation", "min_jurors marks, less those left out, leave at least one".into());
+            }
+            Aggregation::Voices(colleges) if colleges.values().any(|voice| !(1..=100).contains(voice)) => {
+                wrong("aggregation", "a college counts from 1 to 100".into());
+            }
+            _ => {}
         }
         let measures = self.thresholds.iter().map(|t| &t.on).chain(self.ties.iter().map(|t| &t.on));
         for measure in measures {

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::grid::{CommentRule, Criterion, Group, Scale};
+use crate::grid::{Aggregation, CommentRule, Criterion, Group, Scale};
 
 fn grid() -> Grid {
     let criterion = |code: &str| Criterion { code: code.into(), label: code.into(), weight: 1, sources: vec![] };
@@ -11,6 +11,7 @@ fn grid() -> Grid {
         thresholds: vec![],
         ties: vec![],
         min_jurors: 1,
+        aggregation: Aggregation::Mean,
         comments: CommentRule { marks: vec![0, 1, 5], min_chars: 30 },
         harmonise_from: None,
     }

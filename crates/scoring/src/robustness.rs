@@ -6,6 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::bootstrap::{BootstrapSummary, bootstrap};
+use crate::exact::Rational;
 use crate::ranking::{Ranking, Status};
 use crate::smaa::{Acceptability, DrawError, Draws, RankSummary, WeightDraw};
 use crate::stability::{WeightInterval, WeightStability, weight_stability};
@@ -44,6 +45,7 @@ pub struct Robustness {
     nearby: Acceptability,
     bootstrap: Vec<BootstrapSummary>,
     weights: Vec<(String, Option<WeightStability>)>,
+    total_weight: Rational,
     leader: Option<String>,
 }
 
@@ -59,7 +61,7 @@ impl Robustness {
                 continue;
             }
             let row: Option<Vec<f64>> = (0..grid.criteria().len())
-                .map(|criterion| ranking.cell(dossier, criterion).mean().map(crate::Rational::to_f64))
+                .map(|criterion| ranking.cell(dossier, criterion).mean().map(Rational::to_f64))
                 .collect();
             if let Some(row) = row {
                 places.push(dossier);
@@ -88,6 +90,7 @@ impl Robustness {
             nearby,
             bootstrap: bootstrap(marks, &places, spec.cut, juries),
             weights,
+            total_weight: grid.total_weight(),
             leader,
         })
     }
@@ -110,6 +113,11 @@ impl Robustness {
     /// The weight intervals of each criterion, in reading order; `None` for one that carries all the weight.
     pub fn weights(&self) -> impl ExactSizeIterator<Item = (&str, Option<&WeightStability>)> {
         self.weights.iter().map(|(code, found)| (code.as_str(), found.as_ref()))
+    }
+
+    /// The sum of the grid's weights: what one weight may reach.
+    pub fn total_weight(&self) -> &Rational {
+        &self.total_weight
     }
 
     /// The official first (the first id of them, when several share that rank).

@@ -1,8 +1,10 @@
 //! What each statistic says, in one plain sentence in French: these are read by officers and jurors.
 
 use crate::agreement::{Concordance, Undefined};
+use crate::exact::Rational;
 use crate::robustness::Robustness;
 use crate::severity::Severity;
+use crate::stability::WeightStability;
 
 impl Undefined {
     /// The reason as a sentence in French.
@@ -133,50 +135,82 @@ impl Robustness {
         };
         let mut sentences = Vec::new();
         if let Some(any) = leader.any_weights() {
-            sentences.push(format!(
-                "Le dossier {} est premier pour {} des poids possibles, entre le rang {} et le rang {}.",
-                leader.id(),
-                percent(any.first),
-                any.low,
-                any.high
-            ));
+            let id = leader.id();
+            sentences.push(match any.high {
+                1 => format!("Le dossier {id} est premier quels que soient les poids."),
+                worst => format!(
+                    "Le dossier {id} est premier pour {} des poids possibles\u{a0}; au pire, il est {worst}ᵉ.",
+                    percent(any.first)
+                ),
+            });
         }
         if let Some(near) = leader.near_weights() {
-            sentences.push(format!(
-                "Quand chaque poids varie de {} au plus, il est premier dans {} des tirages.",
-                percent(self.spec().nearby),
-                percent(near.first)
-            ));
+            let nearby = percent(self.spec().nearby);
+            sentences.push(match near.high {
+                1 => format!("Quand chaque poids varie de {nearby} au plus, il reste toujours premier."),
+                _ => format!(
+                    "Quand chaque poids varie de {nearby} au plus, il est premier dans {} des tirages.",
+                    percent(near.first)
+                ),
+            });
         }
         if let Some(juries) = leader.juries() {
-            sentences.push(format!(
-                "Avec d’autres jurys tirés parmi les mêmes jurés, il est premier dans {} des cas, et du rang {} au rang {} dans 95\u{a0}% des cas.",
-                percent(juries.first),
-                juries.low,
-                juries.high
-            ));
+            let first = percent(juries.first);
+            sentences.push(if juries.low == juries.high {
+                format!("Avec d’autres jurys tirés parmi les mêmes jurés, il est premier dans {first} des cas.")
+            } else {
+                format!(
+                    "Avec d’autres jurys tirés parmi les mêmes jurés, il est premier dans {first} des cas, et du rang {} au rang {} dans 95\u{a0}% des cas.",
+                    juries.low, juries.high
+                )
+            });
         }
-        // The tightest weight is the one to look at first.
-        let room = |found: &crate::WeightStability| {
-            let (low, high) = (&found.weight - &found.first.low, &found.first.high - &found.weight);
-            low.min(high)
+        sentences.push(self.say_weights());
+        sentences
+    }
+
+    /// The weight that first place bears least: the one to look at.
+    fn say_weights(&self) -> String {
+        // A bound at either end of the scale binds nothing.
+        let bounds = |found: &WeightStability| {
+            let low = Some(found.first.low.clone()).filter(|low| *low > Rational::ZERO);
+            let high = Some(found.first.high.clone()).filter(|high| high < self.total_weight());
+            (low, high)
+        };
+        let room = |found: &WeightStability| {
+            let (low, high) = bounds(found);
+            let below = low.map(|low| &found.weight - &low);
+            below.into_iter().chain(high.map(|high| &high - &found.weight)).min()
         };
         let tightest = self
             .weights()
-            .filter_map(|(code, found)| found.map(|found| (code, found)))
-            .min_by_key(|(_, found)| room(found));
-        if let Some((code, found)) = tightest {
-            sentences.push(format!(
-                "Le poids le plus sensible est {code}\u{a0}: la première place ne change pas tant qu’il reste entre {} et {} (il est de {}).",
-                found.first.low.decimal(2, ','),
-                found.first.high.decimal(2, ','),
-                found.weight.decimal(2, ',')
-            ));
-        }
-        sentences
+            .filter_map(|(code, found)| found.and_then(|found| Some((room(found)?, code, found))))
+            .min_by(|a, b| a.0.cmp(&b.0));
+        let Some((_, code, found)) = tightest else {
+            return "Aucun poids, changé seul, ne changerait la première place.".to_owned();
+        };
+        let shown = |weight: Rational| weight.decimal(2, ',');
+        let range = match bounds(found) {
+            (Some(low), Some(high)) => format!("entre {} et {}", shown(low), shown(high)),
+            (Some(low), None) => format!("au moins à {}", shown(low)),
+            (None, Some(high)) => format!("au plus à {}", shown(high)),
+            (None, None) => String::new(),
+        };
+        format!(
+            "Le poids le plus sensible est {code} ({} dans la grille)\u{a0}: la première place ne change pas tant qu’il reste {range}.",
+            shown(found.weight.clone())
+        )
     }
 }
 
+/// A share as a percentage; only a whole is « 100 % », only nothing is « 0 % ».
 fn percent(share: f64) -> String {
-    format!("{:.0}\u{a0}%", share * 100.0)
+    let rounded = (share * 100.0).round();
+    if rounded >= 100.0 && share < 1.0 {
+        "plus de 99\u{a0}%".to_owned()
+    } else if rounded <= 0.0 && share > 0.0 {
+        "moins de 1\u{a0}%".to_owned()
+    } else {
+        format!("{rounded:.0}\u{a0}%")
+    }
 }

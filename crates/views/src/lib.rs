@@ -22,7 +22,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assets::{Asset, asset, assets};
-pub use format::{date, date_time, money, size};
+pub use format::{date, date_time, integer, money, size};
 
 static_loader! {
     static LOCALES = {
@@ -99,6 +99,8 @@ impl Views {
         environment.add_filter("short", format::short_filter);
         environment.add_filter("integer", format::integer);
         environment.add_filter("decimal", |value: &Value| format::decimal(value));
+        environment.add_filter("fixed", |value: &Value, decimals: usize| format::fixed(value, decimals));
+        environment.add_filter("percent", format::percent);
         environment.add_filter("siret", format::siret);
         environment.add_filter("iban", format::iban);
         environment.add_filter("size", |bytes: u64| format::size(bytes));

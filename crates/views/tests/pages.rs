@@ -12,7 +12,6 @@ use ami_domain::dossier::{DossierStateName, InadmissibleReason};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_views::Views;
 use samples::samples;
-use serde_json::Value;
 
 const TEMPLATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates");
 

@@ -76,3 +76,7 @@ step-about-plenary = Le jury se réunit et rend son avis : les membres voient le
 step-about-deliberation = L'avis du jury est rendu. L'autorité délibère, dossier par dossier.
 step-about-notified = Les décisions sont portées à la connaissance des candidats.
 step-about-archived = L'appel est clos et conservé.
+aggregation-mean = moyenne
+aggregation-median = médiane
+aggregation-trimmed = moyenne, sans les { $k } plus basses ni les { $k } plus hautes,
+aggregation-voices = moyenne, chaque collège comptant selon son poids,

@@ -33,8 +33,8 @@ type Api<T> = Result<Answer<T>, ApiError>;
         dossiers::receipt_pdf, dossiers::examine,
         jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
         jury::sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
-        rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::decide, rankings::decision,
-        rankings::decisions, rankings::csv, rankings::xlsx,
+        rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
+        rankings::decision, rankings::decisions, rankings::csv, rankings::xlsx,
     ),
     components(schemas(ProblemBody)),
 )]

@@ -18,7 +18,7 @@ use crate::answer::{Answer, ApiError, Download};
 use crate::guards::{Body, Id, IfMatch, Key, Who};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![compute, list, show, pdf, decide, decision, decisions, csv, xlsx]
+    routes![compute, list, show, pdf, figure, decide, decision, decisions, csv, xlsx]
 }
 
 /// An id followed by `.pdf`.
@@ -77,6 +77,25 @@ async fn show(app: &State<App>, who: Who, id: Id) -> Api<RankingView> {
 async fn pdf(app: &State<App>, who: Who, id: PdfId) -> Result<Download, ApiError> {
     let bytes = services::ranking_pdf(app, who.actor(), id.0.get()).await?;
     Ok(Download { bytes, name: "classement.pdf".into(), kind: ContentType::PDF, inline: false })
+}
+
+/// A figure of one lot as SVG: `ranks.svg`, the ranks that its dossiers may take, or `weights.svg`, how far weights may move.
+#[utoipa::path(tag = "classements", params(("id" = String, Path), ("lot" = String, Path), ("figure" = String, Path)), responses((status = 200, content_type = "image/svg+xml"), (status = 404, body = crate::answer::ProblemBody)))]
+#[get("/rankings/<id>/lots/<lot>/<figure>")]
+async fn figure(app: &State<App>, who: Who, id: Id, lot: &str, figure: &str) -> Result<Download, ApiError> {
+    let view = services::show_ranking(app, who.actor(), id.get()).await?;
+    let found = view.lots.iter().find(|l| l.code == lot).and_then(services::figures).ok_or_else(Error::not_found)?;
+    let drawn = match figure {
+        "ranks.svg" => found.ranks,
+        "weights.svg" => found.weights,
+        _ => return Err(Error::not_found().into()),
+    };
+    Ok(Download {
+        bytes: drawn.svg("figure").into_bytes(),
+        name: format!("{lot}-{figure}"),
+        kind: ContentType::SVG,
+        inline: false,
+    })
 }
 
 /// Records a decision.

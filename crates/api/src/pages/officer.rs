@@ -286,7 +286,18 @@ async fn ranking(ctx: Ctx<'_>, id: Id) -> Html {
     let id: RankingId = id.get();
     let view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
     let call = calls::show_call(ctx.app, ctx.who.actor(), &view.call).await?;
-    ctx.page("ranking", &json!({ "call": call, "ranking": view }))
+    let figures: Vec<Value> = view
+        .lots
+        .iter()
+        .map(|lot| match rankings::figures(lot) {
+            Some(found) => json!({
+                "ranks": found.ranks.svg(&format!("rangs-{}", lot.code)),
+                "weights": found.weights.svg(&format!("poids-{}", lot.code)),
+            }),
+            None => Value::Null,
+        })
+        .collect();
+    ctx.page("ranking", &json!({ "call": call, "ranking": view, "figures": figures }))
 }
 
 #[get("/gestion/<code>/decisions")]

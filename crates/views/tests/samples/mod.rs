@@ -9,7 +9,7 @@ use serde_json::Value;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
 
 /// `(page, situation, context)` of every sample, in order of their names.
-pub fn samples() -> Vec<(String, String, Value)> {
+pub(crate) fn samples() -> Vec<(String, String, Value)> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.is_file());
     paths.sort();
