@@ -64,14 +64,16 @@ pub async fn insert_officer(
     insert(tx, officers::Model { call_id: call.uuid(), account_id: account.uuid(), created_at: stored(now) }).await
 }
 
-/// The seats of a call, in order of age.
+/// The seats of a call, in order of their labels.
 pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat>> {
     let rows = seats::Entity::find()
         .filter(seats::Column::CallId.eq(call.uuid()))
-        .order_by_asc(seats::Column::Id)
         .all(conn)
         .await?;
-    rows.into_iter().map(seat).collect()
+    let mut found = rows.into_iter().map(seat).collect::<Result<Vec<_>>>()?;
+    // J2 before J10.
+    found.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
+    Ok(found)
 }
 
 /// Records that a juror declared conflicts, or that there are none.
