@@ -68,14 +68,19 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         .into());
     }
     prepare(&args.data, args.reset)?;
+    // Messages hold links: their port is known before the first one is written.
+    let port = match args.port {
+        0 => std::net::TcpListener::bind((args.address, 0))?.local_addr()?.port(),
+        port => port,
+    };
     let clock = args.clock.map_or_else(Clock::system, Clock::started);
     let config = Checked {
         database_url: format!("sqlite://{}?mode=rwc", args.data.join("ami.sqlite").display()),
         data: args.data.clone(),
         storage: None,
-        public_url: format!("http://{}:{}", args.address, args.port),
+        public_url: format!("http://{}", std::net::SocketAddr::new(args.address, port)),
         address: args.address,
-        port: args.port,
+        port,
         signing_keys: None,
         smtp_url: None,
         mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
@@ -89,10 +94,8 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         std::fs::write(args.data.join(LOADED), "")?;
         std::fs::remove_file(args.data.join(LOADING))?;
     }
-    let data = args.data.clone();
-    let address = args.address;
-    server::run(running, &config, true, move |port| announce(&data, &format!("http://{address}:{port}"), &accounts))
-        .await
+    let (data, url) = (args.data, config.public_url.clone());
+    server::run(running, &config, move |_| announce(&data, &url, &accounts)).await
 }
 
 fn prepare(data: &Path, reset: bool) -> Outcome<()> {
@@ -133,7 +136,7 @@ fn announce(data: &Path, url: &str, accounts: &Accounts) -> Outcome<()> {
             println!("  {:<38} {what}", account.email);
         }
     }
-    println!("\nLes courriels sont déposés dans {}. Ctrl+C pour arrêter.", data.join("mails").display());
+    println!("\nLes courriels envoyés se lisent à {url}/demonstration/courriels. Ctrl+C pour arrêter.");
     let ready = Ready {
         url: url.to_owned(),
         calls: Calls { open: demo_data::OPEN, marking: demo_data::MARKING },

@@ -109,7 +109,6 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
 pub async fn run(
     running: Running,
     config: &Checked,
-    demonstration: bool,
     ready: impl FnOnce(u16) -> Outcome<()> + Send + 'static,
 ) -> Outcome<()> {
     let Running { app, embedded } = running;
@@ -126,7 +125,6 @@ pub async fn run(
         address: config.address,
         port: config.port,
         secure_cookies: config.public_url.starts_with("https://"),
-        mail_folder: (demonstration && config.smtp_url.is_none()).then_some(folder),
     };
     let ready = std::sync::Mutex::new(Some(ready));
     let rocket = ami_api::rocket(app, http).attach(rocket::fairing::AdHoc::on_liftoff("ready", move |rocket| {
@@ -169,7 +167,7 @@ pub async fn serve(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     let running = open(&config, Clock::system(), settings(&config)).await?;
     let url = config.public_url.clone();
-    run(running, &config, false, move |port| {
+    run(running, &config, move |port| {
         tracing::info!(url, port, "ready");
         Ok(())
     })

@@ -6,6 +6,7 @@ mod common;
 
 use std::fmt::Write as _;
 
+use ami_services::{Settings, outbox};
 use common::{Person, World};
 use rocket::http::Method;
 use serde_json::{Value, json};
@@ -90,6 +91,10 @@ async fn scene(world: &World) -> (Vec<(&'static str, Option<Person>)>, Things) {
         world.post(&person, "/calls/AMI-ALI-2027/declaration", json!({ "conflicts": conflicts })).await;
         jurors.push((person, seat));
     }
+    // A demonstration shows what it sends; nothing else does.
+    let mut app = world.app.clone();
+    app.settings = std::sync::Arc::new(Settings { demonstration: false, ..(*app.settings).clone() });
+    assert!(outbox::list_demonstration_mails(&app).await.is_err());
     let sheet = world.get(&jurors[0].0, "/jury/sheets").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
     let ranking =
         world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok()["id"].as_str().unwrap().to_owned();

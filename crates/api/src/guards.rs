@@ -43,12 +43,15 @@ pub(crate) fn keep_refusal(request: &Request<'_>, error: Error) {
     }
 }
 
+/// Who a request was found to come from, or why it was refused; kept for the request.
+pub(crate) type Known = Result<Who, (Kind, &'static str)>;
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Who {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let found: &Result<Self, (Kind, &'static str)> = request
+        let found: &Known = request
             .local_cache_async(async {
                 identify(request).await.map_err(|e| {
                     if e.kind == Kind::Internal {

@@ -24,8 +24,6 @@ pub struct HttpSettings {
     pub port: u16,
     /// Whether cookies are for HTTPS only.
     pub secure_cookies: bool,
-    /// Where messages of a demonstration are kept, to be read on a page.
-    pub mail_folder: Option<std::path::PathBuf>,
 }
 
 /// The server, ready to launch.

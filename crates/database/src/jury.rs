@@ -66,10 +66,7 @@ pub async fn insert_officer(
 
 /// The seats of a call, in order of their labels.
 pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat>> {
-    let rows = seats::Entity::find()
-        .filter(seats::Column::CallId.eq(call.uuid()))
-        .all(conn)
-        .await?;
+    let rows = seats::Entity::find().filter(seats::Column::CallId.eq(call.uuid())).all(conn).await?;
     let mut found = rows.into_iter().map(seat).collect::<Result<Vec<_>>>()?;
     // J2 before J10.
     found.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::connection::{exactly_one, insert, stored};
+use crate::connection::{exactly_one, insert, instant, stored};
 use crate::entities::{mail_attachments, mails};
 use crate::{Result, Tx};
 
@@ -105,6 +105,44 @@ pub async fn due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Res
             attempts: r.attempts,
         })
         .collect())
+}
+
+/// The newest messages, sent or not, without their files' contents; each with when it was written.
+pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Timestamp, Mail)>> {
+    let rows = mails::Entity::find()
+        .order_by_desc(mails::Column::CreatedAt)
+        .order_by_desc(mails::Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    let files: Vec<(Uuid, Uuid, String, String)> = mail_attachments::Entity::find()
+        .select_only()
+        .column(mail_attachments::Column::MailId)
+        .column(mail_attachments::Column::Id)
+        .column(mail_attachments::Column::Name)
+        .column(mail_attachments::Column::ContentType)
+        .filter(mail_attachments::Column::MailId.is_in(rows.iter().map(|r| r.id)))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            let attachments = files
+                .iter()
+                .filter(|f| f.0 == r.id)
+                .map(|f| Attachment { id: f.1, name: f.2.clone(), content_type: f.3.clone(), content: vec![] })
+                .collect();
+            let mail = Mail {
+                id: r.id.into(),
+                recipient: r.recipient,
+                subject: r.subject,
+                body: r.body,
+                attempts: r.attempts,
+                attachments,
+            };
+            Ok((instant("mails", "created_at", r.id, r.created_at)?, mail))
+        })
+        .collect()
 }
 
 /// Records that a message left.

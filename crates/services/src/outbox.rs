@@ -2,9 +2,10 @@
 
 use ami_database::Tx;
 use ami_database::mails::{self, Attachment, Mail};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use serde::Serialize;
 
 use crate::{App, Error, Result};
 
@@ -73,6 +74,40 @@ pub async fn deliver_due(app: &App, transport: &Transport, from: &Mailbox) -> Re
         tx.commit().await?;
     }
     Ok(left)
+}
+
+/// A message as the demonstration shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownMail {
+    /// When it was written.
+    pub at: Timestamp,
+    /// To whom.
+    pub to: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its text.
+    pub body: String,
+    /// The addresses in the text, to be followed.
+    pub links: Vec<String>,
+    /// Names of its files.
+    pub files: Vec<String>,
+}
+
+/// The demonstration's newest messages, for whoever tries it; anywhere else there is no such page.
+pub async fn list_demonstration_mails(app: &App) -> Result<Vec<ShownMail>> {
+    if !app.settings.demonstration {
+        return Err(Error::not_found());
+    }
+    let newest = mails::newest(app.database.read(), 50).await?;
+    let shown = newest.into_iter().map(|(at, mail)| ShownMail {
+        at,
+        to: mail.recipient,
+        subject: mail.subject,
+        links: mail.body.split_whitespace().filter(|w| w.starts_with("http")).map(str::to_owned).collect(),
+        body: mail.body,
+        files: mail.attachments.into_iter().map(|file| file.name).collect(),
+    });
+    Ok(shown.collect())
 }
 
 async fn send(transport: &Transport, from: &Mailbox, mail: &Mail) -> std::result::Result<(), String> {

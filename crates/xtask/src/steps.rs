@@ -121,6 +121,7 @@ pub(crate) fn test() -> Result<(), String> {
 pub(crate) fn generate() -> Result<(), String> {
     step("policy", cargo(&["test", "--quiet", "--package", "ami-domain", "policy"]).env("UPDATE_POLICY", "1"))?;
     step("routes", cargo(&["test", "--quiet", "--package", "ami", "--test", "routes"]).env("UPDATE_ROUTES", "1"))?;
+    step("queries", cargo(&["test", "--quiet", "--package", "ami", "--test", "queries"]).env("UPDATE_QUERIES", "1"))?;
     step(
         "API description",
         cargo(&["test", "--quiet", "--package", "ami", "--test", "house"]).env("UPDATE_OPENAPI", "1"),

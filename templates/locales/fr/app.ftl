@@ -4,6 +4,7 @@ service-name = Appels à manifestation d'intérêt
 service-tagline = Déposer, examiner, noter, décider
 skip-to-content = Aller au contenu
 demonstration = Jeu de démonstration : l'appel, les structures et les notes sont inventés.
+demonstration-mails = Courriels envoyés
 nav-main = Navigation principale
 nav-crumbs = Fil d'Ariane
 sign-in = Se connecter

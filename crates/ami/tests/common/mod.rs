@@ -114,7 +114,7 @@ impl World {
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
         let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
         let Running { app, embedded } = server::open(&config, clock.clone(), settings).await.unwrap();
-        let http = HttpSettings { address: config.address, port: 0, secure_cookies: false, mail_folder: None };
+        let http = HttpSettings { address: config.address, port: 0, secure_cookies: false };
         let client = Client::untracked(ami_api::rocket(app.clone(), http)).await.unwrap();
         Self { app, clock, client, call: demo_data::fixture().unwrap(), folder, embedded }
     }

@@ -147,7 +147,9 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
         return Redirect::to(to).respond_to(request);
     }
     let Some(app) = request.rocket().state::<App>() else { return Err(Status::InternalServerError) };
-    let chrome = chrome(app, &Who(None), request.uri().path().as_str(), None);
+    // Whoever was recognised before the error stays so on its page.
+    let who = request.local_cache(|| crate::guards::Known::Ok(Who(None)));
+    let chrome = chrome(app, who.as_ref().unwrap_or(&Who(None)), request.uri().path().as_str(), None);
     let context = json!({ "chrome": chrome, "problem": problem });
     match app.views.page("pages/error.html", &context) {
         Ok(html) => (status, (ContentType::HTML, html)).respond_to(request),

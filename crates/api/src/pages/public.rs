@@ -1,6 +1,6 @@
 //! Pages for everyone: calls, accounts, notices.
 
-use ami_services::{accounts, calls, dossiers, organisations, sheets};
+use ami_services::{accounts, calls, dossiers, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
         password_now,
         space,
         accessibility,
-        notices
+        notices,
+        mails
     ]
 }
 
@@ -193,6 +194,13 @@ async fn space(ctx: Ctx<'_>) -> Html {
 #[get("/accessibilite")]
 fn accessibility(ctx: Ctx<'_>) -> Html {
     ctx.page("accessibility", &json!({}))
+}
+
+/// What the demonstration has sent: whoever tries it has no mailbox to look into.
+#[get("/demonstration/courriels")]
+async fn mails(ctx: Ctx<'_>) -> Html {
+    let mails = outbox::list_demonstration_mails(ctx.app).await?;
+    ctx.page("mails", &json!({ "mails": mails }))
 }
 
 #[get("/mentions")]

@@ -1,0 +1,72 @@
+//! Statements that a page sends to the database, with 60 dossiers over 22 lots and 9 jurors: a committed number per page. One that
+//! grows with the rows shows at once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use ami::demo_data::{self, Accounts, MARKING, OPEN};
+use common::World;
+use rocket::http::Method;
+use serde_json::{Value, json};
+
+#[rocket::async_test]
+async fn pages_send_as_many_statements_as_the_table_says() {
+    let world = World::new("sqlite").await;
+    demo_data::load(&world.app, &Accounts::all(), false).await.unwrap();
+    let mut people = Vec::new();
+    for name in ["candidat1", "jure2", "agent"] {
+        let body = json!({ "email": format!("{name}@demonstration.example"), "password": demo_data::PASSWORD });
+        let tokens = world.send(None, Method::Post, "/api/v1/session", Some(body)).await.ok();
+        people.push(common::Person {
+            account: uuid::Uuid::nil().into(),
+            token: tokens["access_token"].as_str().unwrap().to_owned(),
+        });
+    }
+    let [applicant, juror, officer] = &people[..] else { unreachable!("three people") };
+    let ranking = world.post(officer, &format!("/calls/{MARKING}/rankings"), json!({})).await.ok();
+    let sheet = world.get(juror, "/jury/sheets").await.ok()["items"][0].clone();
+    let dossier = sheet["dossier"]["id"].as_str().unwrap().to_owned();
+    let organisation = world.get(applicant, "/me").await.ok()["organisations"][0]["id"].clone();
+    let draft = json!({ "organisation_id": organisation, "lot": "ALI-12" });
+    let draft: Value = world.post(applicant, &format!("/calls/{OPEN}/dossiers"), draft).await.ok();
+    let draft = draft["id"].as_str().unwrap();
+
+    let (sheet, ranking) = (sheet["id"].as_str().unwrap(), ranking["id"].as_str().unwrap());
+    let pages = [
+        ("anyone", None, "/".to_owned()),
+        ("anyone", None, format!("/appels/{OPEN}")),
+        ("applicant", Some(applicant), "/espace".into()),
+        ("applicant", Some(applicant), format!("/dossiers/{draft}")),
+        ("applicant", Some(applicant), format!("/dossiers/{draft}/sections/S4")),
+        ("applicant", Some(applicant), format!("/dossiers/{draft}/pieces")),
+        ("juror", Some(juror), "/jury".into()),
+        ("juror", Some(juror), format!("/fiches/{sheet}")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}/dossiers")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}/jury")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}/affectations")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}/classements")),
+        ("officer", Some(officer), format!("/gestion/{MARKING}/decisions")),
+        ("officer", Some(officer), format!("/gestion/dossiers/{dossier}")),
+        ("officer", Some(officer), format!("/gestion/classements/{ranking}")),
+    ];
+    let mut table = String::new();
+    for (who, person, path) in pages {
+        let before = world.app.database.queries();
+        let got = world.send(person, Method::Get, &path, None).await;
+        assert_eq!(got.status, 200, "{path}");
+        let sent = world.app.database.queries() - before;
+        let path = path.replace(draft, "<draft>").replace(sheet, "<sheet>").replace(ranking, "<ranking>");
+        writeln!(table, "{sent:>3} {who:<9} {}", path.replace(&dossier, "<dossier>")).unwrap();
+    }
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/queries.txt");
+    if std::env::var_os("UPDATE_QUERIES").is_some() {
+        std::fs::write(committed, &table).unwrap();
+    }
+    let expected = std::fs::read_to_string(committed).unwrap_or_default();
+    assert_eq!(expected, table, "look at every line that grew, then commit with UPDATE_QUERIES=1");
+    world.end().await;
+}
