@@ -1,12 +1,15 @@
 //! Pages, text and tables on them. Lengths are points, from the top left corner.
 
 use printpdf::{
-    Color, FontId, Mm, Op, PaintMode, ParsedFont, PdfDocument, PdfFontHandle, PdfPage, PdfSaveOptions, Point, Pt, Rect,
-    Rgb, TextItem,
+    Color, DictItem, FontId, Mm, Op, PaintMode, ParsedFont, PdfDocument, PdfFont, PdfFontHandle, PdfPage,
+    PdfSaveOptions, Point, Pt, Rect, Rgb, TextItem,
 };
 
 use crate::DocumentError;
 use crate::figure::{self, Anchor, Figure, Shape};
+use crate::file::{self, Metadata};
+use crate::outline::Bookmark;
+use crate::tags::{NodeId, Tag, Tree};
 
 /// A face of the embedded family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,19 +76,19 @@ pub(crate) struct Canvas {
     pub(crate) y: f32,
     top: f32,
     bottom: f32,
+    tree: Tree,
+    bookmarks: Vec<Bookmark>,
 }
 
 impl Canvas {
     /// A document of A4 pages, upright or not, with room for a header and a footer.
-    pub(crate) fn new(title: &str, author: &str, landscape: bool) -> Result<Self, DocumentError> {
-        let mut pdf = PdfDocument::new(title);
-        title.clone_into(&mut pdf.metadata.info.document_title);
-        author.clone_into(&mut pdf.metadata.info.author);
-        pdf.metadata.info.creator = "ami".into();
-        pdf.metadata.info.producer = "ami".into();
+    pub(crate) fn new(landscape: bool) -> Result<Self, DocumentError> {
+        let mut pdf = PdfDocument::new("");
         let mut face = |bytes: &[u8], name| -> Result<FaceData, DocumentError> {
             let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new()).ok_or(DocumentError::Font(name))?;
-            let id = pdf.add_font(&font);
+            // A name of its own: a random one would make two files of one content differ.
+            let id = FontId(name.to_owned());
+            pdf.resources.fonts.map.insert(id.clone(), PdfFont::new(font.clone()));
             let units = f32::from(font.pdf_font_metrics.units_per_em).max(1.0);
             Ok(FaceData { font, id, units })
         };
@@ -106,6 +109,8 @@ impl Canvas {
             y: 0.0,
             top: 20.0 * MM,
             bottom: height - 15.0 * MM,
+            tree: Tree::new(),
+            bookmarks: Vec::new(),
         };
         canvas.new_page();
         Ok(canvas)
@@ -130,10 +135,6 @@ impl Canvas {
 
     pub(crate) fn skip(&mut self, room: f32) {
         self.y += room;
-    }
-
-    pub(crate) fn bookmark(&mut self, name: &str) {
-        self.pdf.add_bookmark(name, self.pages.len());
     }
 
     fn face(&self, face: Face) -> &FaceData {
@@ -215,6 +216,31 @@ impl Canvas {
         }
     }
 
+    /// What is drawn on a page from here to [`Self::close`] belongs to a node of the structure, or to none: decoration, or a
+    /// repetition that need not be read again.
+    fn open(&mut self, page: usize, owner: Option<NodeId>) {
+        let op = match owner {
+            Some(node) => {
+                let number = i64::try_from(self.tree.mark(node, page)).unwrap_or(i64::MAX);
+                let map = [("MCID".to_owned(), DictItem::Int(number))].into();
+                Op::BeginMarkedContentWithProperties {
+                    tag: self.tree.tag(node).name().to_owned(),
+                    properties: DictItem::Dict { map },
+                }
+            }
+            None => Op::BeginMarkedContent { tag: "Artifact".to_owned() },
+        };
+        self.push(page, op);
+    }
+
+    fn close(&mut self, page: usize) {
+        self.push(page, Op::EndMarkedContent);
+    }
+
+    fn node(&mut self, tag: Tag) -> NodeId {
+        self.tree.add(Tree::ROOT, tag)
+    }
+
     fn current(&self) -> usize {
         self.pages.len().saturating_sub(1)
     }
@@ -227,19 +253,47 @@ impl Canvas {
         self.push(page, Op::DrawRectangle { rectangle });
     }
 
+    /// A filled rectangle that only decorates.
+    fn decoration(&mut self, y: f32, width: f32, height: f32, ink: Ink) {
+        let page = self.current();
+        self.open(page, None);
+        self.fill(self.margin, y, width, height, ink);
+        self.close(page);
+    }
+
     fn rule(&mut self, y: f32, width: f32) {
-        self.fill(self.margin, y, width, 0.6, RULE);
+        self.decoration(y, width, 0.6, RULE);
+    }
+
+    /// A heading, level 1 to 3, with its bookmark: those of level 3 stand below the others.
+    pub(crate) fn heading(&mut self, level: u8, text: &str, size: f32) {
+        self.ensure(size * 1.4);
+        self.bookmarks.push(Bookmark {
+            depth: usize::from(level > 2),
+            title: text.to_owned(),
+            page: self.current(),
+            top: self.y,
+        });
+        let node = self.node(Tag::Heading(level));
+        self.flow(node, text, Face::Bold, size, BLUE);
     }
 
     /// A paragraph at the cursor, over pages if need be.
     pub(crate) fn paragraph(&mut self, text: &str, face: Face, size: f32, ink: Ink) {
+        let node = self.node(Tag::Paragraph);
+        self.flow(node, text, face, size, ink);
+    }
+
+    fn flow(&mut self, node: NodeId, text: &str, face: Face, size: f32, ink: Ink) {
         let lines = self.wrap(text, face, size, self.inner_width());
         let leading = size * 1.4;
         for line in lines {
             self.ensure(leading);
             self.y += leading;
             let (page, x, y) = (self.current(), self.margin, self.y - leading * 0.28);
+            self.open(page, Some(node));
             self.text_at(page, x, y, &line, face, size, ink);
+            self.close(page);
         }
     }
 
@@ -249,13 +303,16 @@ impl Canvas {
         let lines = self.wrap(value, Face::Regular, size, self.inner_width() - label_width);
         #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
         self.ensure(leading * lines.len() as f32);
+        let node = self.node(Tag::Paragraph);
         for (i, line) in lines.iter().enumerate() {
             self.y += leading;
             let (page, x, y) = (self.current(), self.margin, self.y - leading * 0.3);
+            self.open(page, Some(node));
             if i == 0 {
-                self.text_at(page, x, y, label, Face::Bold, size, GREY);
+                self.text_at(page, x, y, &format!("{label}\u{a0}: "), Face::Bold, size, GREY);
             }
             self.text_at(page, x + label_width, y, line, Face::Regular, size, BLACK);
+            self.close(page);
         }
     }
 
@@ -272,6 +329,9 @@ impl Canvas {
         let (page, top) = (self.current(), self.y);
         let mut left = self.margin;
         for figure in figures {
+            let node = self.node(Tag::Figure);
+            self.tree.describe(node, &format!("{}. {}", figure.title, figure.description));
+            self.open(page, Some(node));
             for shape in &figure.shapes {
                 match shape {
                     Shape::Bar { x, y, width, height, ink } => {
@@ -289,6 +349,7 @@ impl Canvas {
                     }
                 }
             }
+            self.close(page);
             left += share + GAP;
         }
         self.y += highest * scale;
@@ -296,7 +357,11 @@ impl Canvas {
 
     /// A table over pages, its headings on each of them. Long cells wrap; a row stays whole.
     pub(crate) fn table(&mut self, columns: &[Column], rows: &[Row], size: f32, face: Face) {
-        self.table_headings(columns, size);
+        let table = self.node(Tag::Table);
+        let head = self.tree.add(table, Tag::TableHead);
+        let first = self.tree.add(head, Tag::Row);
+        self.table_headings(columns, size, Some(first));
+        let body = self.tree.add(table, Tag::TableBody);
         let width = columns.iter().map(|c| c.width).sum();
         for (index, row) in rows.iter().enumerate() {
             let face = if row.bold { Face::Bold } else { face };
@@ -305,14 +370,14 @@ impl Canvas {
             let height = Self::row_height(&cells, size);
             if self.y + height > self.bottom {
                 self.new_page();
-                self.table_headings(columns, size);
+                self.table_headings(columns, size, None);
             }
             if index % 2 == 1 {
                 // Below the rule of the row before.
-                let (x, y) = (self.margin, self.y + 0.6);
-                self.fill(x, y, width, height - 0.6, (0.972, 0.976, 0.984));
+                self.decoration(self.y + 0.6, width, height - 0.6, (0.972, 0.976, 0.984));
             }
-            self.table_row(columns, &cells, size, face, BLACK);
+            let node = self.tree.add(body, Tag::Row);
+            self.table_row(columns, &cells, size, (face, BLACK), Some((node, Tag::RowHeader, Tag::Data)));
             self.y += height;
             self.rule(self.y, width);
         }
@@ -324,22 +389,34 @@ impl Canvas {
         lines * size * 1.3 + 5.0
     }
 
-    fn table_headings(&mut self, columns: &[Column], size: f32) {
+    /// Headings, read where they first stand.
+    fn table_headings(&mut self, columns: &[Column], size: f32, node: Option<NodeId>) {
         let cells: Vec<Vec<String>> =
             columns.iter().map(|c| self.wrap(&c.heading, Face::Bold, size, c.width - 6.0)).collect();
         let height = Self::row_height(&cells, size);
         self.ensure(height * 2.0);
-        let (x, y, width) = (self.margin, self.y, columns.iter().map(|c| c.width).sum());
-        self.fill(x, y, width, height, BAND);
-        self.table_row(columns, &cells, size, Face::Bold, BLUE);
+        let width = columns.iter().map(|c| c.width).sum();
+        self.decoration(self.y, width, height, BAND);
+        let row = node.map(|node| (node, Tag::ColumnHeader, Tag::ColumnHeader));
+        self.table_row(columns, &cells, size, (Face::Bold, BLUE), row);
         self.y += height;
         self.rule(self.y, width);
     }
 
-    fn table_row(&mut self, columns: &[Column], cells: &[Vec<String>], size: f32, face: Face, ink: Ink) {
+    /// One row; `row` is its node with what its first cell and its other cells are.
+    fn table_row(
+        &mut self,
+        columns: &[Column],
+        cells: &[Vec<String>],
+        size: f32,
+        (face, ink): (Face, Ink),
+        row: Option<(NodeId, Tag, Tag)>,
+    ) {
         let page = self.current();
         let mut x = self.margin;
-        for (column, lines) in columns.iter().zip(cells) {
+        for (index, (column, lines)) in columns.iter().zip(cells).enumerate() {
+            let cell = row.map(|(row, first, other)| self.tree.add(row, if index == 0 { first } else { other }));
+            self.open(page, cell);
             for (i, line) in lines.iter().enumerate() {
                 let taken = self.measure(line, face, size);
                 let offset = match column.align {
@@ -351,6 +428,7 @@ impl Canvas {
                 let y = self.y + 2.5 + size * (1.0 + 1.3 * i as f32);
                 self.text_at(page, x + offset, y, line, face, size, ink);
             }
+            self.close(page);
             x += column.width;
         }
     }
@@ -360,33 +438,25 @@ impl Canvas {
         mut self,
         header: (&str, &str),
         footer: &str,
-        subject: &str,
+        metadata: &Metadata,
     ) -> Result<Vec<u8>, DocumentError> {
         let count = self.pages.len();
         for page in 0..count {
             let number = format!("page {}/{count}", page + 1);
             let (left, right) = (self.margin, self.width - self.margin);
             let (top, bottom) = (9.0 * MM, self.height - 7.0 * MM);
+            self.open(page, None);
             self.text_at(page, left, top, header.0, Face::Bold, 8.0, GREY);
             self.text_at(page, left, top + 11.0, header.1, Face::Regular, 7.0, GREY);
             self.text_at(page, left, bottom, footer, Face::Mono, 6.0, GREY);
             let taken = self.measure(&number, Face::Regular, 8.0);
             self.text_at(page, right - taken, bottom, &number, Face::Regular, 8.0, GREY);
+            self.close(page);
         }
         let (width, height) = (Mm(self.width / MM), Mm(self.height / MM));
         let pages = self.pages.into_iter().map(|ops| PdfPage::new(width, height, ops)).collect();
         self.pdf.with_pages(pages);
-        subject.clone_into(&mut self.pdf.metadata.info.subject);
-        let mut document = self.pdf.to_lopdf_document(&PdfSaveOptions::default(), &mut Vec::new());
-        let wrong = |e: lopdf::Error| DocumentError::Pdf(e.to_string());
-        let catalog = document.catalog_mut().map_err(wrong)?;
-        catalog.set("Lang", lopdf::Object::string_literal("fr-FR"));
-        let mut preferences = lopdf::Dictionary::new();
-        preferences.set("DisplayDocTitle", true);
-        catalog.set("ViewerPreferences", lopdf::Object::Dictionary(preferences));
-        document.compress();
-        let mut bytes = Vec::new();
-        document.save_to(&mut bytes).map_err(|e| DocumentError::Pdf(e.to_string()))?;
-        Ok(bytes)
+        let document = self.pdf.to_lopdf_document(&PdfSaveOptions::default(), &mut Vec::new());
+        file::write(document, &self.tree, &self.bookmarks, self.height, metadata)
     }
 }

@@ -5,9 +5,12 @@
 
 mod canvas;
 mod figure;
+mod file;
+mod outline;
 mod ranking;
 mod receipt;
 mod tables;
+mod tags;
 
 use thiserror::Error;
 

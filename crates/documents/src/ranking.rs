@@ -1,8 +1,11 @@
 //! The ranking: the jury's opinion, and everything needed to compute it again by hand.
 
+use jiff::Timestamp;
+
 use crate::DocumentError;
 use crate::canvas::{Align, BLACK, BLUE, Canvas, Column, Face, GREY, Row};
 use crate::figure::Figure;
+use crate::file::Metadata;
 
 /// A ranking as it is printed.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct RankingDocument {
     pub authority: String,
     /// Day and time with offset.
     pub computed_at: String,
+    /// The same instant, for the file's own date.
+    pub at: Timestamp,
     /// Version of the engine.
     pub engine: String,
     /// SHA-256 of what went in.
@@ -184,9 +189,9 @@ fn row(cells: Vec<String>) -> Row {
 /// [`DocumentError`] when the embedded font or the file cannot be written.
 pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError> {
     let title = format!("Classement — {}", document.call_title);
-    let mut page = Canvas::new(&title, &document.authority, true)?;
+    let mut page = Canvas::new(true)?;
     page.paragraph(&document.authority, Face::Regular, 10.0, GREY);
-    page.paragraph("Classement proposé par le jury", Face::Bold, 20.0, BLUE);
+    page.heading(1, "Classement proposé par le jury", 20.0);
     page.paragraph(&document.call_title, Face::Bold, 12.0, BLACK);
     page.skip(4.0);
     page.paragraph(
@@ -205,7 +210,7 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     page.fact(
         "Minimum de juré·es",
         &format!("{} par dossier ; en dessous, « notation insuffisante », non classé", document.min_jurors),
-        110.0,
+        126.0,
         9.0,
     );
     let thresholds: Vec<String> =
@@ -220,8 +225,7 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     }
     beside(&mut page, document);
     page.new_page();
-    page.bookmark("Annexe : calcul détaillé");
-    page.paragraph("Annexe : calcul détaillé de chaque dossier", Face::Bold, 15.0, BLUE);
+    page.heading(2, "Annexe : calcul détaillé de chaque dossier", 15.0);
     page.paragraph(&document.formula, Face::Regular, 9.0, BLACK);
     let mut first = true;
     for line in document.lots.iter().flat_map(|l| l.lines.iter().map(move |line| (l, line))) {
@@ -235,15 +239,21 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     if document.demonstration {
         second.push_str(" · jeu de démonstration");
     }
-    page.finish((&head, &second), &format!("SHA-256 {}", document.hash), "Classement, avis du jury")
+    let metadata = Metadata {
+        title,
+        author: document.authority.clone(),
+        subject: "Classement, avis du jury".into(),
+        created_at: document.at,
+        identity: document.hash.clone(),
+    };
+    page.finish((&head, &second), &format!("SHA-256 {}", document.hash), &metadata)
 }
 
 fn lot_section(page: &mut Canvas, document: &RankingDocument, lot: &LotSection) {
     page.ensure(90.0);
     page.skip(12.0);
     let title = format!("Lot {} — {}", lot.code, lot.label);
-    page.bookmark(&title);
-    page.paragraph(&title, Face::Bold, 13.0, BLUE);
+    page.heading(2, &title, 13.0);
     page.skip(3.0);
     if lot.lines.is_empty() {
         page.paragraph("Aucun dossier à classer pour ce lot.", Face::Regular, 10.0, BLACK);
@@ -282,8 +292,7 @@ fn beside(page: &mut Canvas, document: &RankingDocument) {
         return;
     }
     page.new_page();
-    page.bookmark("À côté du classement");
-    page.paragraph("À côté du classement : accord, sévérité, solidité", Face::Bold, 15.0, BLUE);
+    page.heading(2, "À côté du classement : accord, sévérité, solidité", 15.0);
     page.paragraph(
         "Ces indicateurs éclairent la lecture du classement. Ils n'entrent pas dans son calcul et ne le remplacent pas.",
         Face::Bold,
@@ -293,8 +302,7 @@ fn beside(page: &mut Canvas, document: &RankingDocument) {
     for part in &document.beside {
         page.ensure(200.0);
         page.skip(10.0);
-        page.bookmark(&part.title);
-        page.paragraph(&part.title, Face::Bold, 12.0, BLUE);
+        page.heading(3, &part.title, 12.0);
         sentences(page, &part.sentences);
         for table in &part.tables {
             statistics(page, table);
@@ -303,8 +311,7 @@ fn beside(page: &mut Canvas, document: &RankingDocument) {
     for (lot, found) in lots() {
         page.new_page();
         let title = format!("Solidité du classement du lot {} — {}", lot.code, lot.label);
-        page.bookmark(&title);
-        page.paragraph(&title, Face::Bold, 12.0, BLUE);
+        page.heading(3, &title, 12.0);
         sentences(page, &found.sentences);
         page.skip(6.0);
         page.figures(&[&found.ranks, &found.weights]);
@@ -335,8 +342,7 @@ fn statistics(page: &mut Canvas, table: &Statistics) {
 fn derivation(page: &mut Canvas, document: &RankingDocument, lot: &LotSection, line: &RankingLine) {
     page.skip(6.0);
     let title = format!("{} — {} — lot {}", line.number, line.organisation, lot.code);
-    page.bookmark(&title);
-    page.paragraph(&title, Face::Bold, 12.0, BLUE);
+    page.heading(3, &title, 12.0);
     page.paragraph(&format!("Rang : {} · {}", line.rank, line.remark), Face::Regular, 9.0, BLACK);
     page.skip(4.0);
     let d = &line.derivation;

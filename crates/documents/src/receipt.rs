@@ -1,7 +1,10 @@
 //! The receipt of a deposit.
 
+use jiff::Timestamp;
+
 use crate::DocumentError;
 use crate::canvas::{Align, BLACK, BLUE, Canvas, Column, Face, GREY, Row};
+use crate::file::Metadata;
 
 /// A receipt as it is printed.
 #[derive(Debug, Clone)]
@@ -14,6 +17,8 @@ pub struct ReceiptDocument {
     pub title: String,
     /// The call's title.
     pub subtitle: String,
+    /// When the dossier was filed, for the file's own date.
+    pub at: Timestamp,
     /// Label and value.
     pub facts: Vec<(String, String)>,
     /// The text.
@@ -45,12 +50,11 @@ pub struct ReceiptPiece {
 /// [`DocumentError`] when the embedded font or the file cannot be written.
 pub fn receipt_pdf(document: &ReceiptDocument) -> Result<Vec<u8>, DocumentError> {
     let title = format!("{} — {}", document.title, document.subtitle);
-    let mut page = Canvas::new(&title, &document.authority, false)?;
+    let mut page = Canvas::new(false)?;
     page.paragraph(&document.authority, Face::Bold, 12.0, BLACK);
     page.paragraph(&document.service.join("\n"), Face::Regular, 9.0, GREY);
     page.skip(16.0);
-    page.bookmark(&document.title);
-    page.paragraph(&document.title, Face::Bold, 18.0, BLUE);
+    page.heading(1, &document.title, 18.0);
     page.paragraph(&document.subtitle, Face::Regular, 11.0, BLACK);
     if document.demonstration {
         page.paragraph("Jeu de démonstration : ce document n'a aucune valeur.", Face::Bold, 10.0, BLUE);
@@ -62,7 +66,7 @@ pub fn receipt_pdf(document: &ReceiptDocument) -> Result<Vec<u8>, DocumentError>
     page.skip(8.0);
     page.paragraph(&document.text, Face::Regular, 10.0, BLACK);
     page.skip(10.0);
-    page.paragraph("Fichiers reçus", Face::Bold, 12.0, BLUE);
+    page.heading(2, "Fichiers reçus", 12.0);
     page.skip(3.0);
     let width = page.inner_width();
     let columns = [
@@ -85,5 +89,12 @@ pub fn receipt_pdf(document: &ReceiptDocument) -> Result<Vec<u8>, DocumentError>
     page.paragraph("Empreinte SHA-256 de l'ensemble déposé (réponses et fichiers) :", Face::Regular, 9.0, GREY);
     page.paragraph(&document.content_sha256, Face::Mono, 8.0, BLACK);
     let footer = format!("SHA-256 {}", document.content_sha256);
-    page.finish((&document.title, &document.subtitle), &footer, "Accusé de réception")
+    let metadata = Metadata {
+        title,
+        author: document.authority.clone(),
+        subject: document.title.clone(),
+        created_at: document.at,
+        identity: document.content_sha256.clone(),
+    };
+    page.finish((&document.title, &document.subtitle), &footer, &metadata)
 }

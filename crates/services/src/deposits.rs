@@ -140,6 +140,7 @@ fn document(receipt: &Receipt) -> ReceiptDocument {
         service: receipt.service.clone(),
         title: "Accusé de réception électronique".into(),
         subtitle: receipt.call_title.clone(),
+        at: receipt.deposited_at,
         facts: vec![
             ("Dossier n°".into(), receipt.number.clone()),
             ("Dépôt".into(), format!("version {}", receipt.version)),

@@ -29,6 +29,7 @@ pub(super) fn document(call: &Call, view: &RankingView, decided: impl Fn(&Ranked
         call_version: view.call_version,
         authority: call.definition.authority.name.clone(),
         computed_at: ami_views::date_time(view.computed_at),
+        at: view.computed_at,
         engine: view.engine.clone(),
         hash: view.input_sha256.clone(),
         demonstration: call.definition.demonstration,
