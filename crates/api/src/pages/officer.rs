@@ -281,11 +281,23 @@ async fn compute(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str) -> Html {
     ctx.go(cookies, format!("/gestion/classements/{}", made.id), Some("computed"))
 }
 
-#[get("/gestion/classements/<id>", rank = 1)]
-async fn ranking(ctx: Ctx<'_>, id: Id) -> Html {
+/// More derivations than this on one page are read by nobody: each is then a page of its own.
+const MOST_DERIVATIONS: usize = 120;
+
+#[get("/gestion/classements/<id>?<lot>&<dossier>", rank = 1)]
+async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>) -> Html {
     let id: RankingId = id.get();
-    let view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
+    let mut view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
     let call = calls::show_call(ctx.app, ctx.who.actor(), &view.call).await?;
+    let lots: Vec<String> = view.lots.iter().map(|l| l.code.clone()).collect();
+    let lot = lot.unwrap_or_default();
+    if !lot.is_empty() {
+        view.lots.retain(|l| l.code == lot);
+    }
+    if view.lots.is_empty() {
+        return Err(Error::not_found().into());
+    }
+    let shown: usize = view.lots.iter().map(|l| l.dossiers.len()).sum();
     let figures: Vec<Value> = view
         .lots
         .iter()
@@ -297,7 +309,11 @@ async fn ranking(ctx: Ctx<'_>, id: Id) -> Html {
             None => Value::Null,
         })
         .collect();
-    ctx.page("ranking", &json!({ "call": call, "ranking": view, "figures": figures }))
+    let body = json!({
+        "call": call, "ranking": view, "figures": figures, "lots": lots, "lot": lot,
+        "all_derivations": shown <= MOST_DERIVATIONS, "dossier": dossier.unwrap_or_default(),
+    });
+    ctx.page("ranking", &body)
 }
 
 #[get("/gestion/<code>/decisions")]
