@@ -124,6 +124,37 @@ async fn killed_in_the_middle_of_an_upload_a_save_and_a_deposit() {
     assert_eq!((receipt.0, &receipt.1["version"]), (StatusCode::OK, &json!(1)));
 }
 
+#[rocket::async_test]
+async fn asked_to_stop_it_finishes_what_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let client = Client::new();
+    let demo = Demo::start(&data);
+    let session = token(&demo, &client).await;
+    let me = send(&demo, &client, &session, Method::GET, "/me", vec![]).await.unwrap().1;
+    let body = json!({ "organisation_id": me["organisations"][0]["id"], "lot": "ALI-10" }).to_string().into_bytes();
+    let made = send(&demo, &client, &session, Method::POST, "/calls/AMI-ALI-2027/dossiers", body).await.unwrap();
+    let piece = format!("/dossiers/{}/pieces/P12", made.1["id"].as_str().unwrap());
+
+    let (sender, body) = slow_body();
+    let upload = tokio::spawn(client.put(demo.url(&piece)).bearer_auth(&session).body(body).send());
+    let pdf = demo_data::plain_pdf("P12", "x");
+    let (first, rest) = pdf.split_at(100);
+    sender.send(Ok(first.to_vec())).await.unwrap();
+    while uploads(&data) == 0 {
+        tokio::task::yield_now().await;
+    }
+    demo.ask_to_stop();
+    // It takes no new connection once it has understood; what is under way goes on.
+    while std::net::TcpStream::connect(demo.ready()["url"].as_str().unwrap().trim_start_matches("http://")).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    sender.send(Ok(rest.to_vec())).await.unwrap();
+    drop(sender);
+    assert_eq!(upload.await.unwrap().unwrap().status(), StatusCode::OK);
+    assert_eq!(demo.stopped(), Some(0));
+}
+
 /// Uploads that are on their way in, or were when the process died.
 fn uploads(data: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(data.join("spool")).unwrap();

@@ -45,6 +45,17 @@ impl Demo {
         self.process.wait().unwrap();
     }
 
+    /// Asks it to stop, as a service manager does.
+    pub(crate) fn ask_to_stop(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+    }
+
+    /// Its exit code, once it has stopped by itself.
+    pub(crate) fn stopped(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/api/v1{path}", self.ready["url"].as_str().unwrap())
     }
