@@ -13,8 +13,7 @@ use ami_database::ConnectionTrait as _;
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::AccountId;
 use ami_services::{App, Clock, Settings, accounts};
-use ami_storage::Embedded;
-use ami_storage::Scanner;
+use ami_storage::{Embedded, Scanner, Secret, StorageSettings};
 use rocket::http::{Accept, ContentType, Header, Method, Status};
 use rocket::local::asynchronous::Client;
 use serde_json::{Value, json};
@@ -80,6 +79,19 @@ pub(crate) fn databases() -> Vec<&'static str> {
     vec!["sqlite"]
 }
 
+/// The S3 server that `AMI_TEST_S3_ENDPOINT` and its kind name; the embedded one otherwise.
+fn storage() -> Option<StorageSettings> {
+    let read = |name: &str| std::env::var(format!("AMI_TEST_S3_{name}"));
+    Some(StorageSettings {
+        endpoint: read("ENDPOINT").ok()?,
+        region: read("REGION").unwrap(),
+        bucket: read("BUCKET").unwrap(),
+        access_key: read("ACCESS_KEY").unwrap(),
+        secret_key: Secret::new(read("SECRET_KEY").unwrap()),
+        path_style: true,
+    })
+}
+
 async fn fresh_postgres() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var("AMI_TEST_POSTGRES_URL").unwrap();
@@ -102,7 +114,7 @@ impl World {
         let config = Checked {
             data: folder.path().to_owned(),
             database_url,
-            storage: None,
+            storage: storage(),
             public_url: "http://localhost".into(),
             address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
