@@ -8,6 +8,7 @@ use rocket::http::{Cookie, CookieJar, Method, SameSite, Status};
 use rocket::outcome::Outcome as AnyOutcome;
 use rocket::request::{FromParam, FromRequest, Outcome, Request};
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt as _, copy, sink};
 use uuid::Uuid;
 
 use crate::HttpSettings;
@@ -18,6 +19,8 @@ const ACCESS: &str = "ami_access";
 const REFRESH: &str = "ami_refresh";
 /// Largest JSON body.
 const JSON_LIMIT: u64 = 1024 * 1024;
+/// Most that is read, and dropped, of a body that is refused.
+const DROPPED: ByteUnit = ByteUnit::Mebibyte(64);
 
 /// The person who asks, if signed in.
 #[derive(Debug, Clone)]
@@ -48,9 +51,10 @@ pub(crate) type Known = Result<Who, (Kind, &'static str)>;
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Who {
-    type Error = ();
+    /// What refused it, for a handler that must not be left out: its client is still sending.
+    type Error = (Kind, &'static str);
 
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
         let found: &Known = request
             .local_cache_async(async {
                 identify(request).await.map_err(|e| {
@@ -65,7 +69,7 @@ impl<'r> FromRequest<'r> for Who {
             Ok(who) => Outcome::Success(who.clone()),
             Err((kind, code)) => {
                 keep_refusal(request, Error::new(*kind, code));
-                Outcome::Error((crate::answer::status(*kind), ()))
+                Outcome::Error((crate::answer::status(*kind), (*kind, *code)))
             }
         }
     }
@@ -212,10 +216,11 @@ impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
         // The body stays unread until it is known who asks.
         let refusal = match request.guard::<Who>().await {
             Outcome::Success(who) => who.signed().err(),
-            Outcome::Error((status, ())) | Outcome::Forward(status) => return AnyOutcome::Error((status, ())),
+            Outcome::Error((status, _)) | Outcome::Forward(status) => return AnyOutcome::Error((status, ())),
         };
         if let Some(error) = refusal {
             keep_refusal(request, error);
+            drop_body(data).await;
             return AnyOutcome::Error((Status::Unauthorized, ()));
         }
         read_json(request, data).await.map(Self)
@@ -231,6 +236,24 @@ impl<'r, T: DeserializeOwned> FromData<'r> for OpenBody<T> {
     }
 }
 
+/// Reads a body and drops it: a client that is still sending would see a broken connection in place of the refusal.
+pub(crate) async fn drop_body(data: Data<'_>) {
+    let _ = copy(&mut data.open(DROPPED), &mut sink()).await;
+}
+
+/// A whole body of at most `most` bytes. The rest of a longer one is dropped.
+pub(crate) async fn read_body(data: Data<'_>, most: u64) -> Result<Vec<u8>, Error> {
+    let mut stream = data.open(DROPPED);
+    let mut bytes = Vec::new();
+    let read = (&mut stream).take(most + 1).read_to_end(&mut bytes).await;
+    read.map_err(|_| Error::new(Kind::Invalid, "body-interrupted"))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
+        return Ok(bytes);
+    }
+    let _ = copy(&mut stream, &mut sink()).await;
+    Err(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(most)))
+}
+
 async fn read_json<'r, T: DeserializeOwned>(
     request: &'r Request<'_>,
     data: Data<'r>,
@@ -240,10 +263,9 @@ async fn read_json<'r, T: DeserializeOwned>(
         keep_refusal(request, error);
         AnyOutcome::Error((status, ()))
     };
-    let bytes = match data.open(ByteUnit::Byte(JSON_LIMIT)).into_bytes().await {
-        Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
-        Ok(_) => return refuse(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(JSON_LIMIT))),
-        Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+    let bytes = match read_body(data, JSON_LIMIT).await {
+        Ok(bytes) => bytes,
+        Err(error) => return refuse(error),
     };
     match serde_json::from_slice(&bytes) {
         Ok(value) => AnyOutcome::Success(value),

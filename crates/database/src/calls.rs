@@ -91,6 +91,10 @@ pub async fn insert_call(
 
 /// The call with this code.
 pub async fn find_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<Call>> {
+    // PostgreSQL takes no U+0000 in a text, not even to look for it.
+    if code.contains('\0') {
+        return Ok(None);
+    }
     calls::Entity::find().filter(calls::Column::Code.eq(code)).one(conn).await?.map(call).transpose()
 }
 

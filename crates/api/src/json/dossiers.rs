@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::calls::Items;
 use super::{Api, once};
 use crate::answer::{Answer, ApiError, Download, disposition, name_in_disposition};
-use crate::guards::{Body, Id, IfMatch, Key, Who};
+use crate::guards::{Body, Id, IfMatch, Key, Who, drop_body};
 
 /// Nothing larger than this is read, whatever a slot allows.
 const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
@@ -131,10 +131,25 @@ impl<'r> FromRequest<'r> for FileName {
 /// Uploads a file to a slot: the raw body, its name in `Content-Disposition`. The type is known from the bytes.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("slot" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PieceView), (status = 413, body = crate::answer::ProblemBody), (status = 415, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/pieces/<slot>", data = "<data>")]
-async fn put_piece(app: &State<App>, who: Who, id: Id, slot: &str, name: FileName, data: Data<'_>) -> Api<PieceView> {
+async fn put_piece(
+    app: &State<App>,
+    who: Result<Who, (Kind, &'static str)>,
+    id: Id,
+    slot: &str,
+    name: FileName,
+    data: Data<'_>,
+) -> Api<PieceView> {
+    let who = match who {
+        Ok(who) if who.0.is_some() => who,
+        refused => {
+            drop_body(data).await;
+            let (kind, code) = refused.err().unwrap_or((Kind::SignInFirst, "sign-in-first"));
+            return Err(ami_services::Error::new(kind, code).into());
+        }
+    };
     let mut reader = data.open(MOST_UPLOAD);
     let outcome = pieces::upload_piece(app, who.actor(), id.get(), slot, &name.0, &mut reader).await;
-    if outcome.is_err() && who.0.is_some() {
+    if outcome.is_err() {
         // A client that is still sending would see a broken connection in place of the answer.
         let _ = tokio::io::copy(&mut reader, &mut tokio::io::sink()).await;
     }

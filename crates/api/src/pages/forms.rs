@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use ami_domain::form::{Field, FieldKind};
 use ami_services::{Error, Kind};
-use rocket::data::{ByteUnit, Data, FromData, Outcome};
+use rocket::data::{Data, FromData, Outcome};
 use rocket::http::{RawStr, Status};
 use rocket::request::Request;
 use serde_json::{Map, Value, json};
 
-use crate::guards::{Who, keep_refusal};
+use crate::guards::{Who, keep_refusal, read_body};
 
 /// Largest form.
-const LIMIT: ByteUnit = ByteUnit::Mebibyte(2);
+const LIMIT: u64 = 2 * 1024 * 1024;
 
 /// The fields of a form, last value of each name.
 #[derive(Debug, Default)]
@@ -85,17 +85,12 @@ impl<'r> FromData<'r> for Fields {
         };
         match request.guard::<Who>().await {
             rocket::request::Outcome::Success(_) => {}
-            rocket::request::Outcome::Error((status, ())) => return Outcome::Error((status, ())),
+            rocket::request::Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             rocket::request::Outcome::Forward(_) => return Outcome::Error((Status::NotFound, ())),
         }
-        let bytes = match data.open(LIMIT).into_bytes().await {
-            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
-            Ok(_) => {
-                return refuse(
-                    Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(LIMIT.as_u64())),
-                );
-            }
-            Err(_) => return refuse(Error::new(Kind::Invalid, "body-interrupted")),
+        let bytes = match read_body(data, LIMIT).await {
+            Ok(bytes) => bytes,
+            Err(error) => return refuse(error),
         };
         let Ok(text) = String::from_utf8(bytes) else { return refuse(Error::new(Kind::Invalid, "bad-request")) };
         let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();

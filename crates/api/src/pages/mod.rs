@@ -58,7 +58,7 @@ impl<'r> FromRequest<'r> for Ctx<'r> {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let who = match request.guard::<Who>().await {
             Outcome::Success(who) => who,
-            Outcome::Error(error) => return Outcome::Error(error),
+            Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             Outcome::Forward(status) => return Outcome::Forward(status),
         };
         let Some(app) = request.rocket().state::<App>() else {
