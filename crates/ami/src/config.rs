@@ -1,12 +1,13 @@
 //! The configuration: a TOML file, then `AMI_*` variables over it. Everything wrong is said at once, before anything starts.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use ami_storage::{Scanner, Secret, StorageSettings};
 use figment::Figment;
-use figment::providers::{Env, Format as _, Serialized, Toml};
+use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 /// The settings as they are written.
@@ -67,6 +68,25 @@ impl Default for Written {
     }
 }
 
+/// The names of [`Written`]'s fields.
+const NAMES: [&str; 15] = [
+    "data",
+    "database_url",
+    "s3_endpoint",
+    "s3_bucket",
+    "s3_region",
+    "s3_access_key",
+    "s3_secret_key",
+    "s3_path_style",
+    "public_url",
+    "address",
+    "port",
+    "signing_keys",
+    "smtp_url",
+    "mail_from",
+    "scanner",
+];
+
 /// The settings, checked.
 #[derive(Debug, Clone)]
 pub struct Checked {
@@ -107,6 +127,12 @@ impl std::error::Error for Wrong {}
 
 /// Reads and checks the settings.
 pub fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
+    let variables =
+        std::env::vars_os().map(|(k, v)| (k.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()));
+    read_from(file, variables)
+}
+
+fn read_from(file: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Checked, Wrong> {
     let mut figment = Figment::from(Serialized::defaults(Written::default()));
     if let Some(file) = file {
         if !file.is_file() {
@@ -114,12 +140,35 @@ pub fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
         }
         figment = figment.merge(Toml::file_exact(file));
     }
-    // AMI_LOG is the logger's.
-    let figment = figment.merge(Env::prefixed("AMI_").ignore(&["log"]));
+    // As text, whatever they look like: a secret may be all digits. Numbers and yes-or-no are read where one is wanted.
+    let variables = settings_of(variables)?;
     let written: Written = figment
-        .extract()
+        .merge(Serialized::globals(variables))
+        .extract_lossy()
         .map_err(|errors| Wrong(errors.into_iter().map(|e| format!("{} : {}", e.path.join("."), e.kind)).collect()))?;
     check(written)
+}
+
+/// The settings among the variables of the environment: `AMI_PORT` is `port`. `AMI_LOG` is the logger's, `AMI_TEST_*` the tests'.
+fn settings_of(variables: impl Iterator<Item = (String, String)>) -> Result<BTreeMap<String, String>, Wrong> {
+    let known: BTreeSet<&str> = NAMES.into_iter().collect();
+    let (given, unknown): (BTreeMap<_, _>, BTreeMap<_, _>) = variables
+        .filter_map(|(name, value)| Some((name.strip_prefix("AMI_")?.to_lowercase(), value)))
+        .filter(|(name, _)| name != "log" && !name.starts_with("test_"))
+        .partition(|(name, _)| known.contains(name.as_str()));
+    if unknown.is_empty() {
+        return Ok(given);
+    }
+    let variable = |name: &str| format!("AMI_{}", name.to_uppercase());
+    let all: Vec<String> = NAMES.iter().map(|name| variable(name)).collect();
+    let unknown = unknown.keys().map(|name| {
+        format!(
+            "{} : cette variable ne règle rien ; retirez-la, ou corrigez son nom ({})",
+            variable(name),
+            all.join(", ")
+        )
+    });
+    Err(Wrong(unknown.collect()))
 }
 
 fn check(w: Written) -> Result<Checked, Wrong> {
@@ -241,6 +290,48 @@ mod tests {
             assert!(said.contains(name), "{name}: {said}");
         }
         assert!(!said.contains("s3_bucket"));
+    }
+
+    fn from_environment(variables: &[(&str, &str)]) -> Result<Checked, Wrong> {
+        read_from(None, variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn variables_are_text_whatever_they_look_like() {
+        let checked = from_environment(&[
+            ("AMI_S3_ENDPOINT", "https://s3.exemple.fr"),
+            ("AMI_S3_BUCKET", "2027"),
+            ("AMI_S3_ACCESS_KEY", "0012"),
+            ("AMI_S3_SECRET_KEY", "12345678"),
+            ("AMI_S3_PATH_STYLE", "false"),
+            ("AMI_PORT", "8080"),
+            ("AMI_ADDRESS", "0.0.0.0"),
+            ("AMI_DATA", "[1]"),
+            ("AMI_LOG", "info"),
+            ("AMI_TEST_POSTGRES_URL", "postgres://localhost"),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        let storage = checked.storage.unwrap();
+        assert_eq!((storage.bucket.as_str(), storage.access_key.as_str(), storage.path_style), ("2027", "0012", false));
+        assert_eq!(storage.secret_key.expose(), "12345678");
+        assert_eq!((checked.port, checked.address.to_string()), (8080, "0.0.0.0".to_owned()));
+        assert_eq!(checked.data, PathBuf::from("[1]"));
+        assert!(from_environment(&[("AMI_PORT", "x")]).unwrap_err().to_string().contains("port"));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named() {
+        let said = from_environment(&[("AMI_S3_KEY", "x"), ("AMI_PROT", "80")]).unwrap_err().to_string();
+        assert!(said.contains("- AMI_S3_KEY : cette variable ne règle rien") && said.contains("- AMI_PROT"), "{said}");
+        assert!(said.contains("AMI_S3_SECRET_KEY"), "{said}");
+    }
+
+    #[test]
+    fn every_setting_has_its_variable() {
+        let written = serde_json::to_value(Written::default()).unwrap();
+        let fields: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, NAMES.into_iter().collect());
     }
 
     #[test]
