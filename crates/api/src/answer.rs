@@ -53,6 +53,7 @@ pub(crate) const fn status(kind: Kind) -> Status {
         Kind::TooLarge => Status::PayloadTooLarge,
         Kind::UnsupportedType => Status::UnsupportedMediaType,
         Kind::Invalid => Status::UnprocessableEntity,
+        Kind::TooMany => Status::TooManyRequests,
         Kind::PreconditionRequired => Status::PreconditionRequired,
         Kind::Internal => Status::InternalServerError,
         Kind::Unavailable => Status::ServiceUnavailable,
@@ -103,8 +104,17 @@ impl<E: Into<Error>> From<E> for ApiError {
 
 impl<'r> Responder<'r, 'static> for ApiError {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        respond(status(self.0.kind), &problem(&self.0), ContentType::new("application", "problem+json"))
+        let answer = respond(status(self.0.kind), &problem(&self.0), ContentType::new("application", "problem+json"));
+        answer.map(|answer| retry_after(&self.0, answer))
     }
+}
+
+/// Says when to come back, where the error does.
+pub(crate) fn retry_after<'r>(error: &Error, mut answer: Response<'r>) -> Response<'r> {
+    if let Some(seconds) = error.retry_after {
+        answer.set_header(Header::new("Retry-After", seconds.to_string()));
+    }
+    answer
 }
 
 pub(crate) fn respond(status: Status, body: &impl Serialize, kind: ContentType) -> response::Result<'static> {

@@ -1,5 +1,7 @@
 //! Who asks, under which condition, with what body.
 
+use std::net::IpAddr;
+
 use ami_services::accounts::{self, Signed, SignedIn};
 use ami_services::dossiers::Seen;
 use ami_services::{Actor, App, Error, Kind};
@@ -275,6 +277,25 @@ async fn read_json<'r, T: DeserializeOwned>(
                 .with("column", error.column())
                 .with("problem", error),
         ),
+    }
+}
+
+/// The network address that a request comes from, where it is known. Through a proxy on this machine or in the same private
+/// network it is what the proxy says in `X-Real-IP`; a stranger says nothing there that counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Peer {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let peer = request.remote().map(|socket| socket.ip().to_canonical());
+        let near = |ip: &IpAddr| match ip {
+            IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+            IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+        };
+        Outcome::Success(Self(if peer.as_ref().is_some_and(near) { request.real_ip() } else { peer }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Accounts: signing up and in, confirming an address, choosing a password.
 
+use std::net::IpAddr;
+
 use ami_database::accounts::{self as rows, Account, Purpose, Session};
 use ami_database::{Constraint, DatabaseError, Tx};
 use ami_domain::identifiers::Email;
@@ -10,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::attempts::Tried;
 use crate::tokens::{self, ACCESS_LIFETIME, REFRESH_LIFETIME};
 use crate::{Actor, App, Error, Kind, Problem, Result, outbox};
 
@@ -77,8 +80,9 @@ async fn hashed(password: &str) -> Result<String> {
         .map_err(Error::internal)
 }
 
-/// Makes an account. Whoever has one already gets a message instead, and the answer does not tell the difference.
-pub async fn sign_up(app: &App, email: &str, name: &str, password: &str) -> Result<()> {
+/// Makes an account. Whoever has one already gets a message instead, and the answer does not tell the difference. `from` is the
+/// asker's network address.
+pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: Option<IpAddr>) -> Result<()> {
     let mut problems = Vec::new();
     let email = read_email(email).map_err(|p| problems.push(p)).ok();
     let name = check_name(name).map_err(|p| problems.push(p)).ok();
@@ -88,8 +92,9 @@ pub async fn sign_up(app: &App, email: &str, name: &str, password: &str) -> Resu
     let (Some(email), Some(name), true) = (email, name, problems.is_empty()) else {
         return Err(Error::invalid(problems));
     };
-    let hash = hashed(password).await?;
     let now = app.clock.now();
+    app.attempts.count(Tried::Mail, Some(&email), from, now)?;
+    let hash = hashed(password).await?;
     let account = Account {
         id: app.id(),
         email: email.clone(),
@@ -196,8 +201,9 @@ pub async fn confirm_email(app: &App, token: &str) -> Result<()> {
 }
 
 /// Sends a link to choose another password; the answer does not tell whether there is an account.
-pub async fn request_password_reset(app: &App, email: &str) -> Result<()> {
+pub async fn request_password_reset(app: &App, email: &str, from: Option<IpAddr>) -> Result<()> {
     let email = read_email(email).map_err(|p| Error::invalid(vec![p]))?;
+    app.attempts.count(Tried::Mail, Some(&email), from, app.clock.now())?;
     let Some(account) = rows::find_by_email(app.database.read(), &email).await? else { return Ok(()) };
     let tx = app.database.write().await?;
     send_token(app, &tx, &account, Purpose::ResetPassword).await?;
@@ -242,12 +248,15 @@ async fn begin_session(app: &App, tx: &Tx, account: AccountId, family: Option<Se
 /// Signs in with an address and a password.
 ///
 /// # Errors
-/// `sign-in` for a wrong pair (it does not tell which), `confirm-email` when the address was not confirmed yet.
-pub async fn sign_in(app: &App, email: &str, password: &str) -> Result<SignedIn> {
+/// `sign-in` for a wrong pair (it does not tell which), `confirm-email` when the address was not confirmed yet,
+/// `too-many-sign-ins` after a series of wrong pairs.
+pub async fn sign_in(app: &App, email: &str, password: &str, from: Option<IpAddr>) -> Result<SignedIn> {
     let refused = || Error::new(Kind::SignInFirst, "sign-in");
-    let account = match Email::parse(email) {
-        Ok(email) => rows::find_by_email(app.database.read(), &email).await?,
-        Err(_) => None,
+    let email = Email::parse(email).ok();
+    app.attempts.count(Tried::SignIn, email.as_ref(), from, app.clock.now())?;
+    let account = match &email {
+        Some(email) => rows::find_by_email(app.database.read(), email).await?,
+        None => None,
     };
     let hash = account.as_ref().filter(|a| a.disabled_at.is_none()).and_then(|a| a.password_hash.clone());
     let password = password.to_owned();
@@ -255,6 +264,7 @@ pub async fn sign_in(app: &App, email: &str, password: &str) -> Result<SignedIn>
         .await
         .map_err(Error::internal)?;
     let account = account.filter(|_| fits).ok_or_else(refused)?;
+    app.attempts.succeeded(Tried::SignIn, email.as_ref(), from);
     if account.email_confirmed_at.is_none() {
         return Err(Error::new(Kind::Forbidden, "confirm-email"));
     }

@@ -11,6 +11,7 @@ use ami_views::Views;
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
+use crate::attempts::Attempts;
 use crate::tokens::Keys;
 
 /// The server's clock. Time is read here and nowhere else.
@@ -94,6 +95,8 @@ pub struct App {
     pub views: Arc<Views>,
     /// Keys of access tokens.
     pub keys: Arc<Keys>,
+    /// Failed sign-ins and messages asked for.
+    pub attempts: Arc<Attempts>,
     /// Time.
     pub clock: Clock,
     /// Settings.

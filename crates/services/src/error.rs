@@ -26,6 +26,8 @@ pub enum Kind {
     UnsupportedType,
     /// A value is wrong.
     Invalid,
+    /// Too often.
+    TooMany,
     /// A condition header is missing.
     PreconditionRequired,
     /// The machine's fault.
@@ -58,6 +60,8 @@ pub struct Error {
     pub problems: Vec<Problem>,
     /// The value as it stands, when it changed in the meantime.
     pub current: Option<serde_json::Value>,
+    /// Seconds after which it may be tried again.
+    pub retry_after: Option<i64>,
     /// What happened underneath: for the log, never for people.
     pub cause: Option<String>,
 }
@@ -83,7 +87,7 @@ impl std::error::Error for Error {}
 impl Error {
     /// An error of a kind.
     pub const fn new(kind: Kind, code: &'static str) -> Self {
-        Self { kind, code, args: Vec::new(), problems: Vec::new(), current: None, cause: None }
+        Self { kind, code, args: Vec::new(), problems: Vec::new(), current: None, retry_after: None, cause: None }
     }
 
     /// Nothing there.

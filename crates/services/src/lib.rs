@@ -9,6 +9,7 @@
 
 pub mod accounts;
 mod app;
+pub mod attempts;
 pub mod calls;
 pub mod decisions;
 pub mod deposits;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Api, once};
 use crate::answer::{Answer, ApiError};
-use crate::guards::{Body, Id, Key, OpenBody, Who};
+use crate::guards::{Body, Id, Key, OpenBody, Peer, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -63,10 +63,10 @@ struct NewPassword {
 }
 
 /// Signs in.
-#[utoipa::path(tag = "comptes", request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/session", data = "<body>")]
-async fn sign_in(app: &State<App>, body: OpenBody<Credentials>) -> Api<SignedIn> {
-    Ok(Answer::ok(services::sign_in(app, &body.0.email, &body.0.password).await?))
+async fn sign_in(app: &State<App>, from: Peer, body: OpenBody<Credentials>) -> Api<SignedIn> {
+    Ok(Answer::ok(services::sign_in(app, &body.0.email, &body.0.password, from.0).await?))
 }
 
 /// Exchanges a refresh token for new tokens.
@@ -92,10 +92,10 @@ async fn me(app: &State<App>, who: Who) -> Api<Me> {
 }
 
 /// Makes an account; the address is confirmed by a message.
-#[utoipa::path(tag = "comptes", request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/accounts", data = "<body>")]
-async fn sign_up(app: &State<App>, body: OpenBody<NewAccount>) -> Result<Status, ApiError> {
-    services::sign_up(app, &body.0.email, &body.0.name, &body.0.password).await?;
+async fn sign_up(app: &State<App>, from: Peer, body: OpenBody<NewAccount>) -> Result<Status, ApiError> {
+    services::sign_up(app, &body.0.email, &body.0.name, &body.0.password, from.0).await?;
     Ok(Status::Accepted)
 }
 
@@ -108,10 +108,10 @@ async fn confirm(app: &State<App>, body: OpenBody<Token>) -> Result<Status, ApiE
 }
 
 /// Asks for a link to choose another password.
-#[utoipa::path(tag = "comptes", request_body = Address, responses((status = 202)))]
+#[utoipa::path(tag = "comptes", request_body = Address, responses((status = 202), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/accounts/password-reset", data = "<body>")]
-async fn request_reset(app: &State<App>, body: OpenBody<Address>) -> Result<Status, ApiError> {
-    services::request_password_reset(app, &body.0.email).await?;
+async fn request_reset(app: &State<App>, from: Peer, body: OpenBody<Address>) -> Result<Status, ApiError> {
+    services::request_password_reset(app, &body.0.email, from.0).await?;
     Ok(Status::Accepted)
 }
 

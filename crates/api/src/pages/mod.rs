@@ -152,7 +152,10 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
     let chrome = chrome(app, who.as_ref().unwrap_or(&Who(None)), request.uri().path().as_str(), None);
     let context = json!({ "chrome": chrome, "problem": problem });
     match app.views.page("pages/error.html", &context) {
-        Ok(html) => (status, (ContentType::HTML, html)).respond_to(request),
+        Ok(html) => {
+            let answer = (status, (ContentType::HTML, html)).respond_to(request)?;
+            Ok(crate::answer::retry_after(error, answer))
+        }
         Err(error) => {
             tracing::error!(%error, "the error page failed");
             Err(Status::InternalServerError)

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::forms::Fields;
 use super::{Ctx, Html, is_of_form, listed};
 use crate::HttpSettings;
+use crate::guards::Peer;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -69,8 +70,14 @@ fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
 }
 
 #[post("/connexion", data = "<form>")]
-async fn sign_in_now(ctx: Ctx<'_>, settings: &State<HttpSettings>, cookies: &CookieJar<'_>, form: Fields) -> Html {
-    match accounts::sign_in(ctx.app, form.get("email"), form.get("password")).await {
+async fn sign_in_now(
+    ctx: Ctx<'_>,
+    from: Peer,
+    settings: &State<HttpSettings>,
+    cookies: &CookieJar<'_>,
+    form: Fields,
+) -> Html {
+    match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), from.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, settings.secure_cookies);
             ctx.go(cookies, safe_target(form.get("to")), None)
@@ -97,14 +104,14 @@ fn sign_up(ctx: Ctx<'_>) -> Html {
 }
 
 #[post("/inscription", data = "<form>")]
-async fn sign_up_now(ctx: Ctx<'_>, form: Fields) -> Html {
+async fn sign_up_now(ctx: Ctx<'_>, from: Peer, form: Fields) -> Html {
     let (email, name) = (form.get("email"), form.get("name"));
     let page = |status, errors: Value, sent| {
         let body =
             json!({ "email": email, "name": name, "errors": errors, "sent": sent, "min": accounts::PASSWORD_MIN });
         ctx.page_with(status, "sign_up", &body)
     };
-    match accounts::sign_up(ctx.app, email, name, form.get("password")).await {
+    match accounts::sign_up(ctx.app, email, name, form.get("password"), from.0).await {
         Ok(()) => page(Status::Ok, json!([]), true),
         Err(error) if is_of_form(&error) => page(Status::UnprocessableEntity, listed(&error), false),
         Err(error) => Err(error.into()),
@@ -134,9 +141,9 @@ fn forgotten(ctx: Ctx<'_>) -> Html {
 }
 
 #[post("/compte/mot-de-passe-oublie", data = "<form>")]
-async fn forgotten_now(ctx: Ctx<'_>, form: Fields) -> Html {
+async fn forgotten_now(ctx: Ctx<'_>, from: Peer, form: Fields) -> Html {
     let email = form.get("email");
-    match accounts::request_password_reset(ctx.app, email).await {
+    match accounts::request_password_reset(ctx.app, email, from.0).await {
         Ok(()) => ctx.page("forgotten", &json!({ "email": email, "errors": [], "sent": true })),
         Err(error) if is_of_form(&error) => {
             let body = json!({ "email": email, "errors": listed(&error), "sent": false });
