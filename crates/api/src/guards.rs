@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ami_services::accounts::{self, Signed, SignedIn};
 use ami_services::dossiers::Seen;
-use ami_services::{Actor, App, Error, Kind};
+use ami_services::part::{self, Begin, Part};
+use ami_services::{Actor, App, Error, Kind, Problem};
 use rocket::data::{ByteUnit, Data, FromData};
 use rocket::http::{Cookie, CookieJar, Method, SameSite, Status};
 use rocket::outcome::Outcome as AnyOutcome;
@@ -277,6 +278,33 @@ async fn read_json<'r, T: DeserializeOwned>(
                 .with("column", error.column())
                 .with("problem", error),
         ),
+    }
+}
+
+/// Which part of a list, by `limit` and `cursor`.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed(pub(crate) Part);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Listed {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let of = |name: &str| request.query_value::<&str>(name).and_then(Result::ok);
+        let limit = match of("limit").map(str::parse::<usize>) {
+            None => part::USUAL,
+            Some(Ok(limit @ 1..)) => limit.min(part::MOST),
+            Some(_) => {
+                let problem = Problem {
+                    pointer: "/limit".into(),
+                    code: "limit".into(),
+                    args: vec![("max", part::MOST.to_string())],
+                };
+                keep_refusal(request, Error::invalid(vec![problem]));
+                return Outcome::Error((Status::UnprocessableEntity, ()));
+            }
+        };
+        Outcome::Success(Self(Part { begin: Begin::After(of("cursor").map(str::to_owned)), limit }))
     }
 }
 

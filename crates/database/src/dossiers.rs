@@ -10,8 +10,8 @@ use ami_domain::policy::{Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
 };
 use serde_json::Value;
 
@@ -129,6 +129,82 @@ pub async fn filed_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<
         .all(conn)
         .await?;
     rows.into_iter().map(dossier).collect()
+}
+
+/// Which filed dossiers of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Filed<'a> {
+    /// The call.
+    pub call: CallId,
+    /// Only of this lot.
+    pub lot: Option<&'a str>,
+    /// Only in this state.
+    pub state: Option<DossierStateName>,
+}
+
+impl Filed<'_> {
+    fn select(&self) -> sea_orm::Select<dossiers::Entity> {
+        let mut select = dossiers::Entity::find()
+            .filter(dossiers::Column::CallId.eq(self.call.uuid()))
+            .filter(dossiers::Column::State.ne(DossierStateName::Draft.as_str()));
+        if let Some(lot) = self.lot {
+            select = select.filter(dossiers::Column::Lot.eq(lot));
+        }
+        if let Some(state) = self.state {
+            select = select.filter(dossiers::Column::State.eq(state.as_str()));
+        }
+        select
+    }
+}
+
+/// How many there are.
+pub async fn count_filed(conn: &impl ConnectionTrait, which: &Filed<'_>) -> Result<u64> {
+    Ok(which.select().count(conn).await?)
+}
+
+/// At most `limit` of them by number, past the number `after` and then `skip` more.
+pub async fn filed(
+    conn: &impl ConnectionTrait,
+    which: &Filed<'_>,
+    after: i64,
+    skip: u64,
+    limit: u64,
+) -> Result<Vec<Dossier>> {
+    let rows = which
+        .select()
+        .filter(dossiers::Column::Number.gt(after))
+        .order_by_asc(dossiers::Column::Number)
+        .offset(skip)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(dossier).collect()
+}
+
+/// Where the filed dossiers of a call stand in a list by lot and rank: id, lot and number.
+pub async fn filed_places(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<(DossierId, String, i64)>> {
+    let rows: Vec<(sea_orm::prelude::Uuid, String, i64)> = Filed { call, lot: None, state: None }
+        .select()
+        .select_only()
+        .column(dossiers::Column::Id)
+        .column(dossiers::Column::Lot)
+        .column(dossiers::Column::Number)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id, lot, number)| (id.into(), lot, number)).collect())
+}
+
+/// Some dossiers by id.
+pub async fn some(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = DossierId>,
+) -> Result<BTreeMap<DossierId, Dossier>> {
+    let rows = dossiers::Entity::find()
+        .filter(dossiers::Column::Id.is_in(ids.into_iter().map(DossierId::uuid)))
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|row| dossier(row).map(|d| (d.id, d))).collect()
 }
 
 /// How many dossiers each lot has in each state.

@@ -319,6 +319,53 @@ async fn sheets_where(
     with_entries(rows, entries, grid)
 }
 
+/// How many sheets each seat of a call was asked for, and how many of them are locked.
+pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<SeatId, (usize, usize)>> {
+    let of_call = Query::select()
+        .column(seats::Column::Id)
+        .from(seats::Entity)
+        .and_where(seats::Column::CallId.eq(call.uuid()))
+        .to_owned();
+    let rows: Vec<(sea_orm::prelude::Uuid, String, i64)> = sheets::Entity::find()
+        .select_only()
+        .column(sheets::Column::SeatId)
+        .column(sheets::Column::State)
+        .column_as(sheets::Column::Id.count(), "n")
+        .filter(sheets::Column::SeatId.in_subquery(of_call))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .group_by(sheets::Column::SeatId)
+        .group_by(sheets::Column::State)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let mut counts: BTreeMap<SeatId, (usize, usize)> = BTreeMap::new();
+    for (seat, state, n) in rows {
+        let n = usize::try_from(n).unwrap_or(0);
+        let (asked, locked) = counts.entry(seat.into()).or_default();
+        *asked += n;
+        *locked += if state == "locked" { n } else { 0 };
+    }
+    Ok(counts)
+}
+
+/// Which seats were asked for which of some dossiers, and whether their sheet is locked.
+pub async fn asked(
+    conn: &impl ConnectionTrait,
+    dossiers: impl IntoIterator<Item = DossierId>,
+) -> Result<BTreeMap<(SeatId, DossierId), bool>> {
+    let rows: Vec<(sea_orm::prelude::Uuid, sea_orm::prelude::Uuid, String)> = sheets::Entity::find()
+        .select_only()
+        .column(sheets::Column::SeatId)
+        .column(sheets::Column::DossierId)
+        .column(sheets::Column::State)
+        .filter(sheets::Column::DossierId.is_in(dossiers.into_iter().map(DossierId::uuid)))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(seat, dossier, state)| ((seat.into(), dossier.into()), state == "locked")).collect())
+}
+
 /// What may change a sheet.
 pub trait WritesSheet {}
 impl WritesSheet for acts::Mark {}

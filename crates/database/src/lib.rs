@@ -16,4 +16,4 @@ pub mod organisations;
 pub mod rankings;
 
 pub use connection::{Constraint, Database, DatabaseError, Result, Tx, storable};
-pub use sea_orm::ConnectionTrait;
+pub use sea_orm::{ConnectionTrait, DbBackend};

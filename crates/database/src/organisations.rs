@@ -110,6 +110,18 @@ pub async fn of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeM
     rows.into_iter().map(|row| organisation(row).map(|o| (o.id, o))).collect()
 }
 
+/// Some organisations by id.
+pub async fn some(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = OrganisationId>,
+) -> Result<BTreeMap<OrganisationId, Organisation>> {
+    let rows = organisations::Entity::find()
+        .filter(organisations::Column::Id.is_in(ids.into_iter().map(OrganisationId::uuid)))
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|row| organisation(row).map(|o| (o.id, o))).collect()
+}
+
 /// E-mail addresses of an organisation's members.
 pub async fn member_emails(conn: &impl ConnectionTrait, id: OrganisationId) -> Result<Vec<String>> {
     let members = Query::select()

@@ -134,6 +134,35 @@ pub async fn decisions(conn: &impl ConnectionTrait, call: CallId) -> Result<BTre
     rows.into_iter().map(|r| decision(r).map(|d| (d.dossier, d))).collect()
 }
 
+/// The decisions on some dossiers.
+pub async fn decisions_on(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = DossierId>,
+) -> Result<BTreeMap<DossierId, Decision>> {
+    let rows = decisions::Entity::find()
+        .filter(decisions::Column::DossierId.is_in(ids.into_iter().map(DossierId::uuid)))
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|r| decision(r).map(|d| (d.dossier, d))).collect()
+}
+
+/// The amounts of the decisions of a call, one per decision.
+pub async fn decided_amounts(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Option<i64>>> {
+    let of_call = Query::select()
+        .column(dossiers::Column::Id)
+        .from(dossiers::Entity)
+        .and_where(dossiers::Column::CallId.eq(call.uuid()))
+        .to_owned();
+    let found = decisions::Entity::find()
+        .select_only()
+        .column(decisions::Column::AmountCents)
+        .filter(decisions::Column::DossierId.in_subquery(of_call))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(found)
+}
+
 /// Keeps a decision in place of the one at the revision before, with its history.
 ///
 /// # Errors

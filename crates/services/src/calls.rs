@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::part::{Page, Part};
 use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
 
 /// A call in a list.
@@ -56,6 +57,11 @@ fn summary(app: &App, call: Call) -> CallSummary {
         closes: call.definition.calendar.closes,
         authority: call.definition.authority.name,
     }
+}
+
+/// A part of the calls that the reader may see, newest first.
+pub async fn page_calls(app: &App, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
+    part.cut("calls", list_calls(app, who).await?, |c| c.code.clone())
 }
 
 /// The calls that the reader may see, newest first.

@@ -1,5 +1,7 @@
 //! What the authority decides, and its exports.
 
+use std::collections::BTreeMap;
+
 use ami_database::calls::Call;
 use ami_database::rankings as rows;
 use ami_database::{accounts, dossiers, organisations};
@@ -8,7 +10,7 @@ use ami_domain::answer::Answer;
 use ami_domain::decision::{Decision, DecisionError, DecisionKind, Proposal};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::form::FieldKind;
-use ami_domain::ids::DossierId;
+use ami_domain::ids::{AccountId, DossierId};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::dossiers::load_contents;
+use crate::part::{Page, Part};
 use crate::{Actor, App, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings, record};
 
 /// A decision on a dossier.
@@ -162,10 +165,12 @@ pub struct DecisionLine {
     pub decided_by: Option<String>,
 }
 
-/// Every filed dossier of a call with what was decided, by lot and rank.
-pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+/// The call, to whoever may read its decisions now.
+///
+/// # Errors
+/// `sealed` before closing.
+async fn decided_call(app: &App, who: Option<&Actor>, code: &str) -> Result<Call> {
+    let call = load_call(app.database.read(), code).await?;
     let facts = call.facts(app.clock.now());
     decide(Action::ReadDecisions, who, &Subject::call(facts))?;
     if facts.phase.sealed() {
@@ -173,35 +178,87 @@ pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Resul
             Error::new(Kind::Conflict, "sealed").with("closes", ami_views::date_time(call.definition.calendar.closes))
         );
     }
+    Ok(call)
+}
+
+fn places(ranking: Option<&rankings::RankingView>) -> BTreeMap<Uuid, &rankings::RankedDossier> {
+    ranking.into_iter().flat_map(|r| &r.lots).flat_map(|l| &l.dossiers).map(|d| (d.id, d)).collect()
+}
+
+/// Every filed dossier of a call with what was decided, by lot, rank and number.
+pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
+    let conn = app.database.read();
+    let call = decided_call(app, who, code).await?;
     let ranking = rankings::latest(app, &call).await?;
     let decisions = rows::decisions(conn, call.id).await?;
     let applicants = organisations::of_call(conn, call.id).await?;
-    let filed = dossiers::filed_of_call(conn, call.id).await?;
+    let mut filed = dossiers::filed_of_call(conn, call.id).await?;
+    let ranked = places(ranking.as_ref());
+    filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
-    let ranked: std::collections::BTreeMap<Uuid, &rankings::RankedDossier> =
-        ranking.iter().flat_map(|r| &r.lots).flat_map(|l| &l.dossiers).map(|d| (d.id, d)).collect();
-    let mut lines: Vec<DecisionLine> = filed
-        .iter()
-        .map(|d| {
-            let place = ranked.get(&d.id.uuid()).copied();
-            let decision = decisions.get(&d.id);
-            line(&call, d, applicants.get(&d.organisation), place, decision, decision.and_then(|x| people.get(&x.by)))
-        })
-        .collect();
-    lines.sort_by(|a, b| {
-        (&a.lot, a.rank.unwrap_or(usize::MAX), &a.number).cmp(&(&b.lot, b.rank.unwrap_or(usize::MAX), &b.number))
-    });
-    Ok(lines)
+    Ok(filed.iter().map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &decisions, &people)).collect())
+}
+
+/// The same, in parts.
+pub async fn page_decisions(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
+    let conn = app.database.read();
+    let call = decided_call(app, who, code).await?;
+    let ranking = rankings::latest(app, &call).await?;
+    let ranked = places(ranking.as_ref());
+    let mut all = dossiers::filed_places(conn, call.id).await?;
+    all.sort_by_cached_key(|(id, lot, number)| (lot.clone(), rank(&ranked, *id), *number));
+    let page = part.cut("decisions", all, |(id, ..)| id.to_string())?;
+    let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
+    let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+    let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
+    let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
+    let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
+    let lines = lines.map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &decisions, &people)).collect();
+    Ok(Page { items: lines, next: page.next })
+}
+
+fn rank(ranked: &BTreeMap<Uuid, &rankings::RankedDossier>, id: DossierId) -> usize {
+    ranked.get(&id.uuid()).and_then(|p| p.rank).unwrap_or(usize::MAX)
+}
+
+/// What was decided in a call, in numbers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct DecisionTotals {
+    /// Filed dossiers.
+    pub dossiers: usize,
+    /// Decisions.
+    pub decided: usize,
+    /// Yearly support, in cents.
+    pub spent_cents: i64,
+}
+
+/// What was decided in a call, in numbers.
+///
+/// # Errors
+/// `sealed` before closing.
+pub async fn count_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<DecisionTotals> {
+    let conn = app.database.read();
+    let call = decided_call(app, who, code).await?;
+    let filed = dossiers::count_filed(conn, &dossiers::Filed { call: call.id, lot: None, state: None }).await?;
+    let amounts = rows::decided_amounts(conn, call.id).await?;
+    Ok(DecisionTotals {
+        dossiers: usize::try_from(filed).unwrap_or(usize::MAX),
+        decided: amounts.len(),
+        spent_cents: amounts.into_iter().flatten().sum(),
+    })
 }
 
 fn line(
     call: &Call,
     d: &Dossier,
     applicant: Option<&organisations::Organisation>,
-    place: Option<&rankings::RankedDossier>,
-    decision: Option<&Decision>,
-    by: Option<&(String, String)>,
+    ranked: &BTreeMap<Uuid, &rankings::RankedDossier>,
+    decisions: &BTreeMap<DossierId, Decision>,
+    people: &BTreeMap<AccountId, (String, String)>,
 ) -> DecisionLine {
+    let place = ranked.get(&d.id.uuid()).copied();
+    let decision = decisions.get(&d.id);
+    let by = decision.and_then(|x| people.get(&x.by));
     DecisionLine {
         dossier: d.id.uuid(),
         lot: d.lot.clone(),

@@ -1,11 +1,11 @@
 //! The jury: seats, declarations of conflicts, recusals, assignments, and how far marking is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ami_database::calls::Call;
 use ami_database::jury as rows;
 use ami_database::{accounts, dossiers, organisations};
-use ami_domain::dossier::DossierStateName;
+use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
@@ -15,6 +15,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::part::{Page, Part};
 use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
 
 /// A seat, for officers.
@@ -104,23 +105,28 @@ pub async fn invite_juror(app: &App, who: Option<&Actor>, code: &str, invitation
     Ok(seat.id.uuid())
 }
 
+/// A part of the jury with its progress.
+pub async fn page_seats(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<SeatView>> {
+    part.cut("seats", list_seats(app, who, code).await?, |s| s.id.to_string())
+}
+
 /// The jury with its progress.
 pub async fn list_seats(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
     decide(Action::ReadProgress, who, &Subject::call(call.facts(app.clock.now())))?;
     let seats = rows::seats(conn, call.id).await?;
-    let sheets = rows::sheets_of_call(conn, call.id, &call.definition.grid).await?;
+    let sheets = rows::sheet_counts(conn, call.id).await?;
     let recusals = rows::recusals(conn, call.id).await?;
     let people = accounts::names(conn, &seats.iter().map(|s| s.account).collect()).await?;
     Ok(seats
         .into_iter()
         .map(|seat| {
             let (name, email) = people.get(&seat.account).cloned().unwrap_or_default();
-            let mine = || sheets.iter().filter(|s| s.seat == seat.id);
+            let (assigned, locked) = sheets.get(&seat.id).copied().unwrap_or_default();
             SeatView {
-                assigned: mine().count(),
-                locked: mine().filter(|s| s.is_locked()).count(),
+                assigned,
+                locked,
                 recusals: recusals.iter().filter(|r| r.seat == seat.id).map(recusal_view).collect(),
                 id: seat.id.uuid(),
                 label: seat.label,
@@ -169,24 +175,50 @@ pub struct AssignmentCell {
     pub state: &'static str,
 }
 
-/// Which seat was asked for which dossier.
-pub async fn list_assignments(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<AssignmentRow>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+/// Which seat was asked for which admissible dossier, by number.
+pub async fn list_assignments(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<AssignmentRow>> {
+    let (call, which) = assignable(app, who, code).await?;
+    let Some(which) = which else { return Ok(Page { items: vec![], next: None }) };
+    let page = crate::review::page_of_filed(app, &which, part).await?;
+    let rows = assignment_rows(app, &call, &page.items).await?;
+    Ok(Page { items: rows, next: page.next })
+}
+
+/// How many dossiers may be assigned.
+pub async fn count_assignments(app: &App, who: Option<&Actor>, code: &str) -> Result<usize> {
+    let (_, which) = assignable(app, who, code).await?;
+    let Some(which) = which else { return Ok(0) };
+    let count = dossiers::count_filed(app.database.read(), &which).await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Which seat was asked for one admissible dossier.
+pub async fn show_assignment(app: &App, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
+    let (call, which) = assignable(app, who, code).await?;
+    let found = dossiers::find(app.database.read(), id).await?;
+    let found =
+        found.filter(|d| which.is_some() && d.call == call.id && d.state_name() == DossierStateName::Admissible);
+    let mut rows = assignment_rows(app, &call, &[found.ok_or_else(Error::not_found)?]).await?;
+    rows.pop().ok_or_else(Error::not_found)
+}
+
+/// The call, and which of its dossiers may be assigned: none before closing.
+async fn assignable(app: &App, who: Option<&Actor>, code: &str) -> Result<(Call, Option<dossiers::Filed<'static>>)> {
+    let call = load_call(app.database.read(), code).await?;
     let facts = call.facts(app.clock.now());
     decide(Action::ReadProgress, who, &Subject::call(facts))?;
-    if facts.phase.sealed() {
-        return Ok(vec![]);
-    }
+    let which = dossiers::Filed { call: call.id, lot: None, state: Some(DossierStateName::Admissible) };
+    Ok((call, (!facts.phase.sealed()).then_some(which)))
+}
+
+async fn assignment_rows(app: &App, call: &Call, filed: &[Dossier]) -> Result<Vec<AssignmentRow>> {
+    let conn = app.database.read();
     let seats = rows::seats(conn, call.id).await?;
-    let sheets = rows::sheets_of_call(conn, call.id, &call.definition.grid).await?;
-    let asked: BTreeMap<_, _> = sheets.iter().map(|s| ((s.seat, s.dossier), s.is_locked())).collect();
+    let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
     let recusals = rows::recusals(conn, call.id).await?;
-    let applicants = organisations::of_call(conn, call.id).await?;
-    let filed = dossiers::filed_of_call(conn, call.id).await?;
+    let applicants = organisations::some(conn, filed.iter().map(|d| d.organisation)).await?;
     Ok(filed
         .iter()
-        .filter(|d| d.state_name() == DossierStateName::Admissible)
         .map(|d| {
             let cells: Vec<AssignmentCell> = seats
                 .iter()

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod jury;
 pub mod organisations;
 pub mod outbox;
+pub mod part;
 pub mod pieces;
 pub mod rankings;
 pub mod review;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ami_database::calls::Call;
 use ami_database::dossiers as rows;
 use ami_database::organisations;
 use ami_domain::answer::Answer;
 use ami_domain::completeness;
-use ami_domain::dossier::{Admissibility, DossierError, DossierState, DossierStateName, InadmissibleReason};
+use ami_domain::dossier::{Admissibility, Dossier, DossierError, DossierState, DossierStateName, InadmissibleReason};
 use ami_domain::ids::DossierId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::dossiers::load_contents;
+use crate::part::{Page, Part};
 use crate::pieces::PieceView;
 use crate::{Actor, App, Error, Kind, Result, about, about_for_seat, load_call, load_dossier, lock_dossier, record};
 
@@ -89,13 +91,28 @@ pub struct FiledSummary {
     pub inadmissible_because: Option<String>,
 }
 
-/// The filed dossiers of a call, by number.
+/// Which filed dossiers are listed; empty words and those that the call does not know filter nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FiledFilter<'a> {
+    /// The lot's code.
+    pub lot: &'a str,
+    /// The state.
+    pub state: &'a str,
+}
+
+impl FiledFilter<'_> {
+    fn of<'c>(&self, call: &'c Call) -> rows::Filed<'c> {
+        let lot = call.definition.lot(self.lot).map(|lot| lot.code.as_str());
+        rows::Filed { call: call.id, lot, state: DossierStateName::parse(self.state) }
+    }
+}
+
+/// The call, to whoever may read its filed dossiers now.
 ///
 /// # Errors
-/// `not-now` before closing: contents are sealed.
-pub async fn list_filed(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<FiledSummary>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+/// `sealed` before closing.
+async fn unsealed(app: &App, who: Option<&Actor>, code: &str) -> Result<Call> {
+    let call = load_call(app.database.read(), code).await?;
     let facts = call.facts(app.clock.now());
     decide(Action::CountDossiers, who, &Subject::call(facts))?;
     if facts.phase.sealed() {
@@ -103,28 +120,65 @@ pub async fn list_filed(app: &App, who: Option<&Actor>, code: &str) -> Result<Ve
             Error::new(Kind::Conflict, "sealed").with("closes", ami_views::date_time(call.definition.calendar.closes))
         );
     }
-    let applicants = organisations::of_call(conn, call.id).await?;
-    let filed = rows::filed_of_call(conn, call.id).await?;
-    Ok(filed
-        .iter()
-        .map(|d| {
-            let org = applicants.get(&d.organisation);
-            FiledSummary {
-                id: d.id.uuid(),
-                number: call.definition.dossier_number(d.number),
-                lot: d.lot.clone(),
-                organisation: org.map_or_else(String::new, |o| o.name.clone()),
-                siret: org.map_or_else(String::new, |o| o.siret.to_string()),
-                legal_form: org.map_or_else(String::new, |o| o.legal_form.clone()),
-                state: d.state_name(),
-                deposited_at: d.deposited_at(),
-                inadmissible_because: match &d.state {
-                    DossierState::Inadmissible { reason, .. } => Some(reason.as_str().to_owned()),
-                    _ => None,
-                },
-            }
-        })
-        .collect())
+    Ok(call)
+}
+
+/// The filed dossiers of a call, by number.
+///
+/// # Errors
+/// `sealed` before closing.
+pub async fn list_filed(
+    app: &App,
+    who: Option<&Actor>,
+    code: &str,
+    filter: &FiledFilter<'_>,
+    part: &Part,
+) -> Result<Page<FiledSummary>> {
+    let call = unsealed(app, who, code).await?;
+    let page = page_of_filed(app, &filter.of(&call), part).await?;
+    let applicants = organisations::some(app.database.read(), page.items.iter().map(|d| d.organisation)).await?;
+    Ok(page.map(|d| {
+        let org = applicants.get(&d.organisation);
+        FiledSummary {
+            id: d.id.uuid(),
+            number: call.definition.dossier_number(d.number),
+            state: d.state_name(),
+            deposited_at: d.deposited_at(),
+            inadmissible_because: match &d.state {
+                DossierState::Inadmissible { reason, .. } => Some(reason.as_str().to_owned()),
+                _ => None,
+            },
+            lot: d.lot,
+            organisation: org.map_or_else(String::new, |o| o.name.clone()),
+            siret: org.map_or_else(String::new, |o| o.siret.to_string()),
+            legal_form: org.map_or_else(String::new, |o| o.legal_form.clone()),
+        }
+    }))
+}
+
+/// How many filed dossiers a filter keeps, and how many there are.
+///
+/// # Errors
+/// `sealed` before closing.
+pub async fn count_filed(
+    app: &App,
+    who: Option<&Actor>,
+    code: &str,
+    filter: &FiledFilter<'_>,
+) -> Result<(usize, usize)> {
+    let call = unsealed(app, who, code).await?;
+    let conn = app.database.read();
+    let kept = rows::count_filed(conn, &filter.of(&call)).await?;
+    let all = rows::count_filed(conn, &FiledFilter::default().of(&call)).await?;
+    Ok((usize::try_from(kept).unwrap_or(usize::MAX), usize::try_from(all).unwrap_or(usize::MAX)))
+}
+
+/// A part of some filed dossiers, by number.
+pub(crate) async fn page_of_filed(app: &App, which: &rows::Filed<'_>, part: &Part) -> Result<Page<Dossier>> {
+    let after = part.after("filed")?.unwrap_or(0);
+    let (skip, limit) = (part.skip() as u64, part.limit as u64 + 1);
+    let found = rows::filed(app.database.read(), which, after, skip, limit).await?;
+    Ok(Page::of("filed", part.limit, found, |d| d.number.to_string()))
 }
 
 /// A filed dossier whole, for an officer or a juror. Built field by field: what a juror may not see is never put in.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ami_database::calls::Call;
 use ami_database::{dossiers, jury as rows, organisations};
+use ami_domain::dossier::DossierStateName;
 use ami_domain::ids::{DossierId, SeatId, SheetId};
 use ami_domain::jury::is_recused;
 use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject, acts, decide, permit};
@@ -13,6 +14,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::part::{Page, Part};
 use crate::{Actor, App, Error, Kind, Problem, Result, load_dossier, record};
 
 /// A sheet in a juror's list.
@@ -118,6 +120,11 @@ fn view(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organi
     }
 }
 
+/// A part of the sheets one was asked for.
+pub async fn page_sheets(app: &App, who: Option<&Actor>, part: &Part) -> Result<Page<SheetSummary>> {
+    part.cut("sheets", list_sheets(app, who).await?, |s| s.id.to_string())
+}
+
 /// The sheets one was asked for, in every call where one sits and has declared conflicts.
 pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSummary>> {
     let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
@@ -134,10 +141,12 @@ pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSumm
             continue;
         }
         let recusals = rows::recusals(conn, *id).await?;
-        let applicants = organisations::of_call(conn, *id).await?;
-        let filed: BTreeMap<_, _> = dossiers::filed_of_call(conn, *id).await?.into_iter().map(|d| (d.id, d)).collect();
-        for sheet in rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await? {
-            let Some(place) = filed.get(&sheet.dossier) else { continue };
+        let sheets = rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await?;
+        let filed = dossiers::some(conn, sheets.iter().map(|s| s.dossier)).await?;
+        let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+        for sheet in sheets {
+            let place = filed.get(&sheet.dossier).filter(|d| d.state_name() != DossierStateName::Draft);
+            let Some(place) = place else { continue };
             if is_recused(&recusals, seat.id, place.id, &place.lot) {
                 continue;
             }

@@ -3,14 +3,15 @@
 use ami_domain::call::CallState;
 use ami_services::App;
 use ami_services::calls::{self as services, CallSummary, CallView};
-use ami_services::review::{self, FiledSummary, LotCounts};
+use ami_services::part::Page;
+use ami_services::review::{self, FiledFilter, FiledSummary, LotCounts};
 use rocket::{Route, State, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
 use crate::answer::Answer;
-use crate::guards::{Body, Who};
+use crate::guards::{Body, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, show, create, advance, counts, filed]
@@ -23,6 +24,21 @@ pub(super) struct Items<T> {
     pub(super) items: Vec<T>,
 }
 
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Listing<T> {
+    /// In order.
+    pub(super) items: Vec<T>,
+    /// `cursor` of the part that follows; null at the end.
+    pub(super) next: Option<String>,
+}
+
+impl<T> From<Page<T>> for Listing<T> {
+    fn from(page: Page<T>) -> Self {
+        Self { items: page.items, next: page.next }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 struct NewState {
     #[schema(value_type = String)]
@@ -30,10 +46,10 @@ struct NewState {
 }
 
 /// The calls one may see.
-#[utoipa::path(tag = "appels", responses((status = 200, body = Items<CallSummary>)))]
+#[utoipa::path(tag = "appels", params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<CallSummary>)))]
 #[get("/calls")]
-async fn list(app: &State<App>, who: Who) -> Api<Items<CallSummary>> {
-    Ok(Answer::ok(Items { items: services::list_calls(app, who.actor()).await? }))
+async fn list(app: &State<App>, who: Who, part: Listed) -> Api<Listing<CallSummary>> {
+    Ok(Answer::ok(services::page_calls(app, who.actor(), &part.0).await?.into()))
 }
 
 /// A call: rules, calendar, lots, form, pieces, grid, texts.
@@ -66,8 +82,16 @@ async fn counts(app: &State<App>, who: Who, code: &str) -> Api<Items<LotCounts>>
 }
 
 /// The filed dossiers, after closing.
-#[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = Items<FiledSummary>)))]
-#[get("/calls/<code>/dossiers")]
-async fn filed(app: &State<App>, who: Who, code: &str) -> Api<Items<FiledSummary>> {
-    Ok(Answer::ok(Items { items: review::list_filed(app, who.actor(), code).await? }))
+#[utoipa::path(tag = "appels", params(("code" = String, Path), ("lot" = Option<String>, Query), ("state" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<FiledSummary>)))]
+#[get("/calls/<code>/dossiers?<lot>&<state>")]
+async fn filed(
+    app: &State<App>,
+    who: Who,
+    code: &str,
+    lot: Option<&str>,
+    state: Option<&str>,
+    part: Listed,
+) -> Api<Listing<FiledSummary>> {
+    let filter = FiledFilter { lot: lot.unwrap_or_default(), state: state.unwrap_or_default() };
+    Ok(Answer::ok(review::list_filed(app, who.actor(), code, &filter, &part.0).await?.into()))
 }

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
-use super::calls::Items;
+use super::calls::Listing;
 use crate::answer::{Answer, ApiError};
-use crate::guards::{Body, Id, IfMatch, Who};
+use crate::guards::{Body, Id, IfMatch, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -61,10 +61,10 @@ struct Reason {
 }
 
 /// The jury with its progress.
-#[utoipa::path(tag = "jury", params(("code" = String, Path)), responses((status = 200, body = Items<SeatView>)))]
+#[utoipa::path(tag = "jury", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<SeatView>)))]
 #[get("/calls/<code>/seats")]
-async fn seats(app: &State<App>, who: Who, code: &str) -> Api<Items<SeatView>> {
-    Ok(Answer::ok(Items { items: services::list_seats(app, who.actor(), code).await? }))
+async fn seats(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<SeatView>> {
+    Ok(Answer::ok(services::page_seats(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// Invites a juror.
@@ -75,10 +75,10 @@ async fn invite(app: &State<App>, who: Who, code: &str, body: Body<Invitation>) 
 }
 
 /// Which seat was asked for which dossier.
-#[utoipa::path(tag = "jury", params(("code" = String, Path)), responses((status = 200, body = Items<AssignmentRow>)))]
+#[utoipa::path(tag = "jury", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<AssignmentRow>)))]
 #[get("/calls/<code>/assignments")]
-async fn assignments(app: &State<App>, who: Who, code: &str) -> Api<Items<AssignmentRow>> {
-    Ok(Answer::ok(Items { items: services::list_assignments(app, who.actor(), code).await? }))
+async fn assignments(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<AssignmentRow>> {
+    Ok(Answer::ok(services::list_assignments(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// Asks a seat for sheets, or takes requests back.
@@ -115,10 +115,10 @@ async fn recuse(app: &State<App>, who: Who, code: &str, seat: Id, body: Body<Con
 }
 
 /// The sheets one was asked for.
-#[utoipa::path(tag = "jury", responses((status = 200, body = Items<SheetSummary>)))]
+#[utoipa::path(tag = "jury", params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<SheetSummary>)))]
 #[get("/jury/sheets")]
-async fn sheets(app: &State<App>, who: Who) -> Api<Items<SheetSummary>> {
-    Ok(Answer::ok(Items { items: sheet_services::list_sheets(app, who.actor()).await? }))
+async fn sheets(app: &State<App>, who: Who, part: Listed) -> Api<Listing<SheetSummary>> {
+    Ok(Answer::ok(sheet_services::page_sheets(app, who.actor(), &part.0).await?.into()))
 }
 
 /// One's own sheet.

@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::calls::Items;
+use super::calls::Listing;
 use super::{Api, once};
 use crate::answer::{Answer, ApiError, Download};
-use crate::guards::{Body, Id, IfMatch, Key, Who};
+use crate::guards::{Body, Id, IfMatch, Key, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![compute, list, show, pdf, figure, decide, decision, decisions, csv, xlsx]
@@ -58,10 +58,11 @@ async fn compute(app: &State<App>, who: Who, code: &str, key: Key) -> Api<Value>
 }
 
 /// The rankings of a call, newest first.
-#[utoipa::path(tag = "classements", params(("code" = String, Path)), responses((status = 200, body = Items<RankingSummary>)))]
+#[utoipa::path(tag = "classements", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<RankingSummary>)))]
 #[get("/calls/<code>/rankings")]
-async fn list(app: &State<App>, who: Who, code: &str) -> Api<Items<RankingSummary>> {
-    Ok(Answer::ok(Items { items: services::list_rankings(app, who.actor(), code).await? }))
+async fn list(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<RankingSummary>> {
+    let all = services::list_rankings(app, who.actor(), code).await?;
+    Ok(Answer::ok(part.0.cut("rankings", all, |r| r.id.to_string())?.into()))
 }
 
 /// One ranking with its derivation.
@@ -129,10 +130,10 @@ async fn decision(app: &State<App>, who: Who, id: Id) -> Api<DecisionView> {
 }
 
 /// Every filed dossier with its decision.
-#[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, body = Items<DecisionLine>)))]
+#[utoipa::path(tag = "décisions", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<DecisionLine>)))]
 #[get("/calls/<code>/decisions")]
-async fn decisions(app: &State<App>, who: Who, code: &str) -> Api<Items<DecisionLine>> {
-    Ok(Answer::ok(Items { items: taken::list_decisions(app, who.actor(), code).await? }))
+async fn decisions(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<DecisionLine>> {
+    Ok(Answer::ok(taken::page_decisions(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// The same as CSV.

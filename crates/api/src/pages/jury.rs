@@ -12,23 +12,31 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::forms::Fields;
-use super::{Ctx, Html, PageAnswer, is_of_form, listed};
+use super::{Ctx, Html, PAGE, PageAnswer, is_of_form, listed, pager};
 use crate::guards::Id;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, declaration, declare, sheet, write, lock]
 }
 
-#[get("/jury")]
-async fn list(ctx: Ctx<'_>) -> Html {
+#[get("/jury?<page>")]
+async fn list(ctx: Ctx<'_>, page: Option<usize>) -> Html {
     let me = accounts::show_me(ctx.app, ctx.who.signed()?).await?;
-    let (sheets, refusal) = match sheets::list_sheets(ctx.app, ctx.who.actor()).await {
+    let (mut sheets, refusal) = match sheets::list_sheets(ctx.app, ctx.who.actor()).await {
         Ok(sheets) => (sheets, None),
         Err(e) if matches!(e.code, "declare-first" | "not-now") => (vec![], Some(e.code)),
         Err(e) => return Err(e.into()),
     };
     let locked = sheets.iter().filter(|s| s.state == "locked").count();
-    ctx.page("jury", &json!({ "seats": me.seats, "sheets": sheets, "locked": locked, "refusal": refusal }))
+    // What is left to do first.
+    sheets.sort_by(|a, b| (a.state, &a.dossier.number).cmp(&(b.state, &b.dossier.number)));
+    let (page, total) = (page.unwrap_or(1), sheets.len());
+    let shown: Vec<_> = sheets.iter().skip(page.saturating_sub(1).saturating_mul(PAGE)).take(PAGE).collect();
+    let body = json!({
+        "seats": me.seats, "sheets": shown, "locked": locked, "refusal": refusal, "pager": pager("/jury", &[], page, total),
+        "open": sheets.iter().find(|s| s.state != "locked"),
+    });
+    ctx.page("jury", &body)
 }
 
 async fn declaration_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {

@@ -207,6 +207,23 @@ pub(crate) fn listed(error: &Error) -> Value {
         .collect()
 }
 
+/// Items on a page of a list.
+pub(crate) const PAGE: usize = 100;
+
+/// Where page `number` stands among those of a list of `total` items, with the addresses of its neighbours; filters are kept.
+pub(crate) fn pager(path: &str, filters: &[(&str, &str)], number: usize, total: usize) -> Value {
+    let count = total.div_ceil(PAGE).max(1);
+    let query: String = filters
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={}&", rocket::http::RawStr::new(value).percent_encode()))
+        .collect::<Vec<_>>()
+        .concat();
+    let to = |page: usize| (1..=count).contains(&page).then(|| format!("{path}?{query}page={page}"));
+    let previous = if number > count { to(count) } else { to(number.saturating_sub(1)) };
+    json!({ "number": number, "count": count, "total": total, "previous": previous, "next": to(number.saturating_add(1)) })
+}
+
 /// Whether an error is one that the form's own page shows.
 pub(crate) const fn is_of_form(error: &Error) -> bool {
     matches!(error.kind, Kind::Invalid | Kind::Conflict | Kind::Stale | Kind::TooLarge | Kind::UnsupportedType)

@@ -7,13 +7,15 @@ use ami_domain::ids::{DossierId, RankingId};
 use ami_domain::jury::{College, Voice};
 use ami_domain::text;
 use ami_services::jury::{self as juries, Invitation};
+use ami_services::part::Part;
+use ami_services::review::FiledFilter;
 use ami_services::{Error, calls, decisions, rankings, review};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
-use super::{Ctx, Html, is_of_form, listed};
+use super::{Ctx, Html, PAGE, is_of_form, listed, pager};
 use crate::guards::Id;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -77,17 +79,18 @@ async fn advance(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields
     }
 }
 
-#[get("/gestion/<code>/dossiers?<lot>&<etat>")]
-async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>) -> Html {
-    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
-    let (mut list, sealed) = match review::list_filed(ctx.app, ctx.who.actor(), code).await {
-        Ok(list) => (list, None),
-        Err(e) if e.code == "sealed" => (vec![], Some(crate::answer::sentence(e.code, &e.args))),
-        Err(e) => return Err(e.into()),
-    };
-    let (lot, etat) = (lot.unwrap_or_default(), etat.unwrap_or_default());
-    let total = list.len();
-    list.retain(|d| (lot.is_empty() || d.lot == lot) && (etat.is_empty() || d.state.as_str() == etat));
+#[get("/gestion/<code>/dossiers?<lot>&<etat>&<page>")]
+async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>, page: Option<usize>) -> Html {
+    let who = ctx.who.actor();
+    let call = calls::show_call(ctx.app, who, code).await?;
+    let (lot, etat, page) = (lot.unwrap_or_default(), etat.unwrap_or_default(), page.unwrap_or(1));
+    let filter = FiledFilter { lot, state: etat };
+    let (list, (kept, total), sealed) =
+        match review::list_filed(ctx.app, who, code, &filter, &Part::page(page, PAGE)).await {
+            Ok(list) => (list.items, review::count_filed(ctx.app, who, code, &filter).await?, None),
+            Err(e) if e.code == "sealed" => (vec![], (0, 0), Some(crate::answer::sentence(e.code, &e.args))),
+            Err(e) => return Err(e.into()),
+        };
     let states = options("state", &["deposited", "admissible", "inadmissible", "withdrawn"]);
     let lots: Vec<Value> = call
         .definition
@@ -95,8 +98,10 @@ async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>) 
         .iter()
         .map(|l| json!({ "value": l.code, "label": format!("{} — {}", l.code, l.label) }))
         .collect();
+    let pager = pager(&format!("/gestion/{code}/dossiers"), &[("lot", lot), ("etat", etat)], page, kept);
     let body = json!({
         "call": call, "dossiers": list, "total": total, "sealed": sealed, "lot": lot, "state": etat, "lots": lots, "states": states,
+        "pager": pager,
     });
     ctx.page("filed", &body)
 }
@@ -226,30 +231,32 @@ async fn invite(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
     }
 }
 
-async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
+async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, page: usize, errors: &Value) -> Html {
     let who = ctx.who.actor();
     let seats = juries::list_seats(ctx.app, who, code).await?;
-    let rows = juries::list_assignments(ctx.app, who, code).await?;
+    let rows = juries::list_assignments(ctx.app, who, code, &Part::page(page, PAGE)).await?.items;
+    let total = juries::count_assignments(ctx.app, who, code).await?;
+    let pager = pager(&format!("/gestion/{code}/affectations"), &[], page, total);
     let call = calls::show_call(ctx.app, who, code).await?;
     let min = call.definition.grid.min_jurors;
     ctx.page_with(
         status,
         "assignments",
-        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors }),
+        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager }),
     )
 }
 
-#[get("/gestion/<code>/affectations")]
-async fn assignments(ctx: Ctx<'_>, code: &str) -> Html {
-    assignments_page(&ctx, Status::Ok, code, &json!([])).await
+#[get("/gestion/<code>/affectations?<page>")]
+async fn assignments(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
+    assignments_page(&ctx, Status::Ok, code, page.unwrap_or(1), &json!([])).await
 }
 
 /// The page sends, for one dossier, every seat that is ticked; the others are taken back.
 #[post("/gestion/<code>/affectations", data = "<form>")]
 async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let rows = juries::list_assignments(ctx.app, ctx.who.actor(), code).await?;
-    let Ok(dossier) = form.get("dossier").parse::<DossierId>() else { return Err(Error::not_found().into()) };
-    let row = rows.into_iter().find(|r| r.dossier == dossier.uuid()).ok_or_else(Error::not_found)?;
+    let dossier = form.get("dossier").parse::<DossierId>().unwrap_or_else(|_| DossierId::from(uuid::Uuid::nil()));
+    let row = juries::show_assignment(ctx.app, ctx.who.actor(), code, dossier).await?;
+    let page = form.get("page").parse().unwrap_or(1);
     let ticked: Vec<&str> = form.all("seat").iter().map(String::as_str).collect();
     for cell in row.seats.iter().filter(|c| matches!(c.state, "none" | "assigned")) {
         let wanted = ticked.contains(&cell.seat.to_string().as_str());
@@ -260,12 +267,12 @@ async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
         };
         if let Err(e) = juries::assign_dossiers(ctx.app, ctx.who.actor(), code, cell.seat.into(), add, remove).await {
             if is_of_form(&e) {
-                return assignments_page(&ctx, Status::Conflict, code, &listed(&e)).await;
+                return assignments_page(&ctx, Status::Conflict, code, page, &listed(&e)).await;
             }
             return Err(e.into());
         }
     }
-    ctx.go(cookies, format!("/gestion/{code}/affectations#d-{dossier}"), Some("saved"))
+    ctx.go(cookies, format!("/gestion/{code}/affectations?page={page}#d-{dossier}"), Some("saved"))
 }
 
 #[get("/gestion/<code>/classements")]
@@ -316,14 +323,26 @@ async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>)
     ctx.page("ranking", &body)
 }
 
-#[get("/gestion/<code>/decisions")]
-async fn decision_list(ctx: Ctx<'_>, code: &str) -> Html {
-    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
-    let (lines, sealed) = match decisions::list_decisions(ctx.app, ctx.who.actor(), code).await {
-        Ok(lines) => (lines, None),
-        Err(e) if e.code == "sealed" => (vec![], Some(crate::answer::sentence(e.code, &e.args))),
+#[get("/gestion/<code>/decisions?<page>")]
+async fn decision_list(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
+    let who = ctx.who.actor();
+    let call = calls::show_call(ctx.app, who, code).await?;
+    let page = page.unwrap_or(1);
+    let (totals, sealed) = match decisions::count_decisions(ctx.app, who, code).await {
+        Ok(totals) => (Some(totals), None),
+        Err(e) if e.code == "sealed" => (None, Some(crate::answer::sentence(e.code, &e.args))),
         Err(e) => return Err(e.into()),
     };
-    let spent: i64 = lines.iter().filter_map(|l| l.amount_cents).sum();
-    ctx.page("decisions", &json!({ "call": call, "lines": lines, "spent": spent, "sealed": sealed }))
+    let lines = match &totals {
+        Some(_) => decisions::page_decisions(ctx.app, who, code, &Part::page(page, PAGE)).await?.items,
+        None => vec![],
+    };
+    let pager =
+        pager(&format!("/gestion/{code}/decisions"), &[], page, totals.as_ref().map_or(0, |totals| totals.dossiers));
+    let spent = totals.as_ref().map_or(0, |totals| totals.spent_cents);
+    let body = json!({
+        "call": call, "lines": lines, "spent": spent, "sealed": sealed, "pager": pager,
+        "taken": totals.as_ref().map_or(0, |totals| totals.decided),
+    });
+    ctx.page("decisions", &body)
 }

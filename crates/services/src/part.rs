@@ -1,0 +1,131 @@
+//! Parts of lists: after a cursor for programs, by number for pages.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::{Error, Result};
+
+/// How many items where the reader does not say.
+pub const USUAL: usize = 200;
+/// Most items of a part, whatever the reader says.
+pub const MOST: usize = 500;
+
+/// Where a part begins.
+#[derive(Debug, Clone)]
+pub enum Begin {
+    /// At the item after the one that this cursor stands for; at the first one without.
+    After(Option<String>),
+    /// At this item, counted from 0.
+    At(usize),
+}
+
+/// Which part of a list is read.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Where it begins.
+    pub begin: Begin,
+    /// How many items at most.
+    pub limit: usize,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// In the list's order.
+    pub items: Vec<T>,
+    /// The cursor of the part that follows, if one does.
+    pub next: Option<String>,
+}
+
+impl Part {
+    /// Page `number`, from 1, of pages of `limit` items.
+    pub const fn page(number: usize, limit: usize) -> Self {
+        Self { begin: Begin::At(number.saturating_sub(1).saturating_mul(limit)), limit }
+    }
+
+    /// The key behind the cursor.
+    ///
+    /// # Errors
+    /// `cursor` when it is not one that this list gave.
+    pub(crate) fn after<K: std::str::FromStr>(&self, list: &str) -> Result<Option<K>> {
+        let Begin::After(Some(cursor)) = &self.begin else { return Ok(None) };
+        let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let key = text.as_deref().and_then(|t| t.strip_prefix(list)).and_then(|t| t.strip_prefix(' '));
+        key.and_then(|k| k.parse().ok()).map(Some).ok_or_else(|| Error::field("/cursor", "cursor"))
+    }
+
+    /// How many items are skipped.
+    pub(crate) const fn skip(&self) -> usize {
+        match self.begin {
+            Begin::After(_) => 0,
+            Begin::At(first) => first,
+        }
+    }
+
+    /// The part of a list that is short enough to be read whole.
+    ///
+    /// # Errors
+    /// `cursor` when it is not one that this list gave.
+    pub fn cut<T>(&self, list: &'static str, all: Vec<T>, key: impl Fn(&T) -> String) -> Result<Page<T>> {
+        let begin = match self.after::<String>(list)? {
+            None => self.skip(),
+            Some(after) => {
+                let at = all.iter().position(|item| key(item) == after);
+                at.ok_or_else(|| Error::field("/cursor", "cursor"))? + 1
+            }
+        };
+        Ok(Page::of(list, self.limit, all.into_iter().skip(begin).take(self.limit + 1).collect(), key))
+    }
+}
+
+impl<T> Page<T> {
+    /// From one item more than asked for, where there is one.
+    pub(crate) fn of(list: &str, limit: usize, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|item| URL_SAFE_NO_PAD.encode(format!("{list} {}", key(item))));
+        Self { items, next }
+    }
+
+    /// Each item as it is shown.
+    pub(crate) fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(show).collect(), next: self.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(cursor: Option<String>, limit: usize) -> Part {
+        Part { begin: Begin::After(cursor), limit }
+    }
+
+    #[test]
+    fn cursors_lead_through_a_list_once() {
+        let (mut cursor, mut seen) = (None, Vec::new());
+        loop {
+            let page = part(cursor, 3).cut("n", (1..=7).collect(), i32::to_string).unwrap();
+            assert!(page.items.len() <= 3);
+            seen.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=7).collect::<Vec<_>>());
+        // Exactly full is the end.
+        assert!(part(None, 7).cut("n", (1..=7).collect(), i32::to_string).unwrap().next.is_none());
+        assert_eq!(Part::page(3, 3).cut("n", (1..=7).collect(), i32::to_string).unwrap().items, [7]);
+        assert!(Part::page(usize::MAX, 3).cut("n", vec![1], i32::to_string).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_refused() {
+        let cursor = part(None, 1).cut("n", vec![1, 2], i32::to_string).unwrap().next;
+        for bad in [cursor.clone().unwrap(), "x".into(), "é".into(), String::new(), URL_SAFE_NO_PAD.encode("m 9")] {
+            let error = part(Some(bad), 1).cut("m", vec![1, 2], i32::to_string).unwrap_err();
+            assert_eq!(error.problems[0].code, "cursor");
+        }
+    }
+}
