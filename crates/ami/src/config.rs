@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ami_storage::{Scanner, Secret, StorageSettings};
@@ -44,6 +44,8 @@ pub struct Written {
     pub mail_from: String,
     /// `none`, or the `host:port` or socket path of a clamd.
     pub scanner: String,
+    /// Where Prometheus reads `/metrics`; nowhere when left out.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl Default for Written {
@@ -64,12 +66,13 @@ impl Default for Written {
             smtp_url: None,
             mail_from: "ami <ne-pas-repondre@localhost.example>".into(),
             scanner: "none".into(),
+            metrics_listen: None,
         }
     }
 }
 
 /// The names of [`Written`]'s fields.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "data",
     "database_url",
     "s3_endpoint",
@@ -85,6 +88,7 @@ const NAMES: [&str; 15] = [
     "smtp_url",
     "mail_from",
     "scanner",
+    "metrics_listen",
 ];
 
 /// The settings, checked.
@@ -110,6 +114,8 @@ pub struct Checked {
     pub mail_from: String,
     /// Virus scanner.
     pub scanner: Scanner,
+    /// Where Prometheus reads.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -263,6 +269,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             smtp_url: w.smtp_url,
             mail_from: w.mail_from,
             scanner,
+            metrics: w.metrics_listen,
         }),
         _ => Err(Wrong(wrong)),
     }

@@ -85,6 +85,7 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         smtp_url: None,
         mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
         scanner: Scanner::none(),
+        metrics: None,
     };
     let settings = Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: true };
     let running = server::open(&config, clock, settings).await?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_api::HttpSettings;
+use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
 use ami_services::outbox::{self, Transport};
 use ami_services::tokens::Keys;
@@ -100,6 +100,7 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         views: Arc::new(Views::new()?),
         keys: Arc::new(Keys::parse(&seeds)?),
         attempts: Arc::default(),
+        uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),
     };
@@ -128,19 +129,40 @@ pub async fn run(
         secure_cookies: config.public_url.starts_with("https://"),
     };
     let ready = std::sync::Mutex::new(Some(ready));
-    let rocket = ami_api::rocket(app, http).attach(rocket::fairing::AdHoc::on_liftoff("ready", move |rocket| {
-        Box::pin(async move {
-            let ready = ready.lock().ok().and_then(|mut r| r.take());
-            if let Some(ready) = ready
-                && let Err(error) = ready(rocket.config().port)
-            {
-                tracing::error!(%error, "not ready");
-                rocket.shutdown().notify();
-            }
-        })
-    }));
+    let metrics = Metrics::default();
+    let rocket = ami_api::rocket(app.clone(), http).attach(metrics.clone()).attach(rocket::fairing::AdHoc::on_liftoff(
+        "ready",
+        move |rocket| {
+            Box::pin(async move {
+                let ready = ready.lock().ok().and_then(|mut r| r.take());
+                if let Some(ready) = ready
+                    && let Err(error) = ready(rocket.config().port)
+                {
+                    tracing::error!(%error, "not ready");
+                    rocket.shutdown().notify();
+                }
+            })
+        },
+    ));
+    let numbers = match config.metrics {
+        Some(listen) => {
+            let numbers = ami_api::metrics_rocket(app, metrics, listen).ignite().await?;
+            let stop = numbers.shutdown();
+            let serve = async move {
+                if let Err(error) = numbers.launch().await {
+                    tracing::error!(%listen, error = %error.kind(), "the metrics are not served");
+                }
+            };
+            Some((tokio::spawn(serve), stop))
+        }
+        None => None,
+    };
     let outcome = rocket.launch().await;
     postman.abort();
+    if let Some((serving, stop)) = numbers {
+        stop.notify();
+        let _ = serving.await;
+    }
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }

@@ -6,7 +6,10 @@
 mod answer;
 mod guards;
 mod json;
+mod metrics;
 mod pages;
+
+pub use metrics::{Metrics, metrics_rocket};
 
 use ami_services::App;
 use rocket::config::{Config, LogLevel};

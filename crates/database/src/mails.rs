@@ -4,7 +4,8 @@ use ami_domain::ids::MailId;
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 use uuid::Uuid;
 
@@ -143,6 +144,11 @@ pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Time
             Ok((instant("mails", "created_at", r.id, r.created_at)?, mail))
         })
         .collect()
+}
+
+/// How many messages have not left yet.
+pub async fn waiting(conn: &impl ConnectionTrait) -> Result<u64> {
+    Ok(mails::Entity::find().filter(mails::Column::SentAt.is_null()).count(conn).await?)
 }
 
 /// Records that a message left.

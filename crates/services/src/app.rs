@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use ami_database::{Database, storable};
@@ -97,6 +97,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// Failed sign-ins and messages asked for.
     pub attempts: Arc<Attempts>,
+    /// Bytes of the files that were accepted since the start.
+    pub uploaded: Arc<AtomicU64>,
     /// Time.
     pub clock: Clock,
     /// Settings.

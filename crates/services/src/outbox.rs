@@ -110,6 +110,12 @@ pub async fn list_demonstration_mails(app: &App) -> Result<Vec<ShownMail>> {
     Ok(shown.collect())
 }
 
+/// How many messages have not left yet.
+pub async fn waiting(app: &App) -> Result<i64> {
+    let waiting = mails::waiting(app.database.read()).await?;
+    Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
+}
+
 async fn send(transport: &Transport, from: &Mailbox, mail: &Mail) -> std::result::Result<(), String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(mail.body.clone()));

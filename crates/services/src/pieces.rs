@@ -1,5 +1,7 @@
 //! Files: received, recognised, scanned, stored, and only then a piece of a dossier.
 
+use std::sync::atomic::Ordering;
+
 use ami_database::dossiers::{self as rows, Piece};
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::{DossierId, PieceId};
@@ -175,6 +177,7 @@ pub async fn upload_piece(
     record(app, &tx, Some(call.id), Some(permit.by()), Action::EditDossier, ("dossier", id.to_string()), details)
         .await?;
     tx.commit().await?;
+    app.uploaded.fetch_add(piece.size, Ordering::Relaxed);
     Ok(PieceView::new(&piece, &definition))
 }
 

@@ -122,6 +122,7 @@ impl World {
             smtp_url: None,
             mail_from: "ami <ami@demonstration.example>".into(),
             scanner: Scanner::none(),
+            metrics: None,
         };
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
         let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
