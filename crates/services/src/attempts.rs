@@ -27,11 +27,11 @@ pub enum Tried {
 }
 
 impl Tried {
-    /// How many in a window for one account. An office shares one address: there, ten times as many.
-    const fn most(self) -> u32 {
+    /// How many in a window for one account, and for one network address, which a whole office may share.
+    const fn most(self) -> (u32, u32) {
         match self {
-            Self::SignIn => 10,
-            Self::Mail => 5,
+            Self::SignIn => (10, 100),
+            Self::Mail => (5, 200),
         }
     }
 
@@ -68,8 +68,9 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn keys(tried: Tried, account: Option<&Email>, from: Option<IpAddr>) -> impl Iterator<Item = ((Tried, Whose), u32)> {
-    let account = account.map(|email| (Whose::Account(email.clone()), tried.most()));
-    let address = from.map(|address| (Whose::Address(network(address)), tried.most() * 10));
+    let (for_account, for_address) = tried.most();
+    let account = account.map(|email| (Whose::Account(email.clone()), for_account));
+    let address = from.map(|address| (Whose::Address(network(address)), for_address));
     account.into_iter().chain(address).map(move |(whose, most)| ((tried, whose), most))
 }
 
