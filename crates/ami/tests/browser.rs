@@ -205,10 +205,28 @@ async fn the_main_path_in_a_browser() {
     applicant_files(&mut browser, folder.path()).await;
     juror_marks(&mut browser).await;
     officer_ranks(&mut browser).await;
+    api_is_tried(&mut browser).await;
 
     let violations = std::mem::take(&mut browser.violations);
     browser.web.quit().await.unwrap();
     assert_eq!(violations, Vec::<String>::new());
+}
+
+/// With the keyboard alone, as the person who is signed in.
+async fn api_is_tried(browser: &mut Browser) {
+    browser.go("/api/v1/docs").await;
+    let summary = By::XPath("//summary[.//code='GET /me']");
+    browser.web.query(summary).first().await.unwrap().send_keys(Key::Enter + "").await.unwrap();
+    let focused = async |key: Key| browser.web.active_element().await.unwrap().send_keys(key + "").await.unwrap();
+    focused(Key::Tab).await;
+    focused(Key::Enter).await;
+    browser.wait_for("Réponse 200").await;
+    assert!(browser.text().await.contains("agent@demonstration.example"));
+    // Every operation unfolded, and one that is refused.
+    browser.web.execute("for (const d of document.querySelectorAll('details')) d.open = true", vec![]).await.unwrap();
+    browser.press("Essayer POST /organisations").await;
+    browser.wait_for("Réponse 422").await;
+    browser.look("40-api").await;
 }
 
 async fn applicant_files(browser: &mut Browser, folder: &std::path::Path) {

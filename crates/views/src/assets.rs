@@ -19,6 +19,7 @@ static ASSETS: LazyLock<Vec<(&'static str, Asset)>> = LazyLock::new(|| {
     let files = [
         ("ami.css", "text/css; charset=utf-8", include_str!("../../../templates/static/ami.css")),
         ("ami.js", "text/javascript; charset=utf-8", include_str!("../../../templates/static/ami.js")),
+        ("api.js", "text/javascript; charset=utf-8", include_str!("../../../templates/static/api.js")),
         ("forms.js", "text/javascript; charset=utf-8", include_str!("../../../templates/static/forms.js")),
     ];
     files
