@@ -57,7 +57,12 @@ pub(crate) fn write(
     document.trailer.set("ID", vec![identifier.clone(), identifier]);
     document.compress();
     // Thousands of small nodes: object streams keep them small.
-    let options = SaveOptions::builder().use_object_streams(true).use_xref_streams(true).build();
+    let options = SaveOptions::builder()
+        .use_object_streams(true)
+        .use_xref_streams(true)
+        .max_objects_per_stream(400)
+        .compression_level(6)
+        .build();
     let mut bytes = Vec::new();
     document.save_with_options(&mut bytes, options).map_err(|e| DocumentError::Pdf(e.to_string()))?;
     Ok(bytes)

@@ -40,8 +40,29 @@ type Api<T> = Result<Answer<T>, ApiError>;
 )]
 struct Description;
 
+/// The description, each operation named after its method and path: function names of several modules are the same.
 pub(crate) fn openapi_text() -> String {
-    Description::openapi().to_pretty_json().unwrap_or_default()
+    let mut description = Description::openapi();
+    for (path, item) in &mut description.paths.paths {
+        let methods = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in methods {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
+    description.to_pretty_json().unwrap_or_default()
+}
+
+/// `get-rankings-id-lots-lot-figure`.
+pub(crate) fn operation_id(method: &str, path: &str) -> String {
+    format!("{method}{path}").replace(['{', '}'], "").replace(['/', '.'], "-")
 }
 
 pub(crate) fn routes() -> Vec<Route> {

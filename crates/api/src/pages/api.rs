@@ -29,7 +29,7 @@ static GROUPS: LazyLock<Value> = LazyLock::new(|| {
 });
 
 fn operation_shown(description: &Value, path: &str, method: &str, operation: &Value) -> Value {
-    let id: String = format!("{method}{path}").replace(['{', '}'], "").replace(['/', '.'], "-");
+    let id = crate::json::operation_id(method, path);
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     if operation["responses"].get("412").is_some()
         || matches!(path, "/sheets/{id}" | "/dossiers/{id}/decision") && method != "get"

@@ -106,11 +106,13 @@ async fn sheet_page(ctx: &Ctx<'_>, status: Status, id: SheetId, typed: Option<&S
                             if let Some(field) = call.form.field(s) {
                                 let field: &Field = field;
                                 let value = dossier.answers.get(s).or_else(|| dossier.computed.get(s));
-                                return Some(json!({ "code": s, "label": field.label, "value": value, "pieces": null }));
+                                return Some(json!({
+                                    "code": s, "label": field.label, "field": field, "value": value, "pieces": null,
+                                }));
                             }
                             let slot = call.slot(s)?;
                             let files: Vec<_> = dossier.pieces.iter().filter(|p| p.slot == *s).collect();
-                            Some(json!({ "code": s, "label": slot.label, "value": null, "pieces": files }))
+                            Some(json!({ "code": s, "label": slot.label, "field": null, "value": null, "pieces": files }))
                         })
                         .collect();
                     json!({

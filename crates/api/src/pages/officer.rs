@@ -125,7 +125,7 @@ async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Val
                 .iter()
                 .map(|f| {
                     let value = dossier.answers.get(&f.code).or_else(|| dossier.computed.get(&f.code));
-                    json!({ "code": f.code, "label": f.label, "value": value })
+                    json!({ "code": f.code, "label": f.label, "field": f, "value": value })
                 })
                 .collect();
             json!({ "code": s.code, "title": s.title, "fields": fields })
