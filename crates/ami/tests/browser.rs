@@ -235,6 +235,9 @@ async fn applicant_files(browser: &mut Browser, folder: &std::path::Path) {
     let answers = demo_data::answers(&call, &applicant, "ALI-12").unwrap();
     browser.sign_in("candidat1@demonstration.example").await;
     browser.look("10-espace-candidat").await;
+    browser.follow("//a[starts-with(., 'membres')]").await;
+    browser.wait_for("Inviter un membre").await;
+    browser.look("10-membres").await;
     browser.go("/appels/AMI-ALI-2027/candidater?lot=ALI-12").await;
     browser.look("11-candidater").await;
     browser.press("Ouvrir le dossier").await;

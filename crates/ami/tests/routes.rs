@@ -36,6 +36,7 @@ impl Things {
             .replace("<slot>", "P01")
             .replace("<piece>", &self.piece)
             .replace("<seat>", &self.seat)
+            .replace("<member>", "01890000-0000-7000-8000-000000000000")
             .replace("<path>", "none.css")
     }
 }
@@ -52,6 +53,7 @@ impl Things {
             "/calls/<code>/seats/<seat>/recusals" => json!({ "lot": "ALI-22", "reason": "other", "comment": "x" }),
             "/calls/<code>/state" => json!({ "state": "archived" }),
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
+            "/organisations/<id>/members" => json!({ "name": "Membre", "email": "x" }),
             "/dossiers/<id>/decision" => json!({ "decision": "refused" }),
             "/organisations" | "/organisations/<id>" => json!({ "name": "x", "siret": "x", "legal_form": "x" }),
             _ => json!({}),

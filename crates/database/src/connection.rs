@@ -66,6 +66,8 @@ pub enum Constraint {
     SeatAccount,
     /// The seat was asked to mark this dossier already.
     SheetSeat,
+    /// The person belongs to the organisation already.
+    Membership,
     /// This idempotency key was used already.
     IdempotencyKey,
     /// Any other one.
@@ -73,12 +75,13 @@ pub enum Constraint {
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 6] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 7] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
     (Constraint::SheetSeat, "uq_sheets_seat", "sheets.seat_id, sheets.dossier_id"),
+    (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
 ];
 

@@ -122,6 +122,40 @@ pub async fn some(
     rows.into_iter().map(|row| organisation(row).map(|o| (o.id, o))).collect()
 }
 
+/// Adds a member.
+pub async fn insert_member(
+    tx: &Tx,
+    _permit: &Permit<acts::ManageMembers>,
+    id: OrganisationId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<()> {
+    let member = memberships::Model { organisation_id: id.uuid(), account_id: account.uuid(), created_at: stored(now) };
+    insert(tx, member).await
+}
+
+/// Removes a member; gives whether they were one.
+pub async fn delete_member(
+    tx: &Tx,
+    _permit: &Permit<acts::ManageMembers>,
+    id: OrganisationId,
+    account: AccountId,
+) -> Result<bool> {
+    let gone = memberships::Entity::delete_by_id((id.uuid(), account.uuid())).exec(&tx.0).await?;
+    Ok(gone.rows_affected == 1)
+}
+
+/// An organisation's members, the first one first.
+pub async fn members(conn: &impl ConnectionTrait, id: OrganisationId) -> Result<Vec<AccountId>> {
+    let rows = memberships::Entity::find()
+        .filter(memberships::Column::OrganisationId.eq(id.uuid()))
+        .order_by_asc(memberships::Column::CreatedAt)
+        .order_by_asc(memberships::Column::AccountId)
+        .all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.account_id.into()).collect())
+}
+
 /// E-mail addresses of an organisation's members.
 pub async fn member_emails(conn: &impl ConnectionTrait, id: OrganisationId) -> Result<Vec<String>> {
     let members = Query::select()

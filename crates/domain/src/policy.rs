@@ -196,6 +196,8 @@ actions! {
     CreateOrganisation => "organisation.create";
     /// Read and change an organisation's own data.
     EditOrganisation => "organisation.edit";
+    /// See, invite and remove an organisation's members.
+    ManageMembers => "organisation.members";
     /// Begin a dossier.
     CreateDossier => "dossier.create";
     /// Read a dossier whole, as the applicant.
@@ -307,7 +309,7 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::Administer | Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::CreateOrganisation => Ok(()),
-        Action::EditOrganisation => when(standing.member, Denial::Hidden),
+        Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
         Action::CreateDossier => {
             when(standing.member, Denial::Hidden)?;
             when(phase == Some(Phase::Open), Denial::NotNow)

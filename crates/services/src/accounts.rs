@@ -109,7 +109,7 @@ pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: O
     match rows::insert_account(&tx, &account).await {
         Ok(()) => {
             if app.settings.confirm_email {
-                send_token(app, &tx, &account, Purpose::ConfirmEmail).await?;
+                send_link(app, &tx, &account, Purpose::ConfirmEmail, "confirm_email", "").await?;
             }
             tx.commit().await?;
         }
@@ -125,25 +125,48 @@ pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: O
     Ok(())
 }
 
-async fn send_token(app: &App, tx: &Tx, account: &Account, purpose: Purpose) -> Result<()> {
+/// Sends a message with a link that can be used once; `about` is what it tells of besides.
+async fn send_link(app: &App, tx: &Tx, account: &Account, purpose: Purpose, template: &str, about: &str) -> Result<()> {
     let secret = tokens::secret().map_err(Error::internal)?;
     let now = app.clock.now();
-    let (template, path, hours) = match purpose {
-        Purpose::ConfirmEmail => ("confirm_email", "/compte/confirmation", 48),
-        Purpose::ResetPassword => ("reset_password", "/compte/mot-de-passe", 2),
-        Purpose::Invitation => ("invitation", "/compte/mot-de-passe", 24 * 30),
+    let (path, hours) = match purpose {
+        Purpose::ConfirmEmail => ("/compte/confirmation", 48),
+        Purpose::ResetPassword => ("/compte/mot-de-passe", 2),
+        Purpose::Invitation => ("/compte/mot-de-passe", 24 * 30),
     };
     let expires = now.checked_add(SignedDuration::from_hours(hours)).map_err(Error::internal)?;
     rows::insert_token(tx, app.id(), account.id, purpose, &secret.hash, now, expires).await?;
     let url = app.url(&format!("{path}?jeton={}", secret.token));
-    let context = serde_json::json!({ "name": account.name, "url": url, "expires": ami_views::date_time(expires) });
+    let context = serde_json::json!({
+        "name": account.name, "url": url, "expires": ami_views::date_time(expires), "about": about,
+    });
     let mail = app.views.mail(template, &context)?;
     outbox::enqueue(app, tx, account.email.as_str(), mail, vec![]).await
 }
 
-/// Finds the account with an address, or makes one without password and sends an invitation.
-pub(crate) async fn invite(app: &App, tx: &Tx, email: &Email, name: &str) -> Result<AccountId> {
+/// What an invitation is about, and where it leads whoever has an account.
+pub(crate) struct Invited<'a> {
+    /// E-mail template for those who have no account yet.
+    pub(crate) newcomer: &'a str,
+    /// E-mail template for those who have one.
+    pub(crate) known: &'a str,
+    /// The call or the organisation.
+    pub(crate) about: &'a str,
+    /// The page to look at.
+    pub(crate) path: &'a str,
+}
+
+/// Finds the account with an address, or makes one without password; either way its holder gets a message.
+pub(crate) async fn invite(app: &App, tx: &Tx, email: &Email, name: &str, to: &Invited<'_>) -> Result<AccountId> {
     if let Some(account) = rows::find_by_email(tx.read(), email).await? {
+        // Whoever was invited before and has not chosen a password yet needs a link that works.
+        if account.password_hash.is_none() {
+            send_link(app, tx, &account, Purpose::Invitation, to.newcomer, to.about).await?;
+        } else {
+            let context = serde_json::json!({ "name": account.name, "url": app.url(to.path), "about": to.about });
+            let mail = app.views.mail(to.known, &context)?;
+            outbox::enqueue(app, tx, account.email.as_str(), mail, vec![]).await?;
+        }
         return Ok(account.id);
     }
     let account = Account {
@@ -157,7 +180,7 @@ pub(crate) async fn invite(app: &App, tx: &Tx, email: &Email, name: &str) -> Res
         disabled_at: None,
     };
     rows::insert_account(tx, &account).await?;
-    send_token(app, tx, &account, Purpose::Invitation).await?;
+    send_link(app, tx, &account, Purpose::Invitation, to.newcomer, to.about).await?;
     Ok(account.id)
 }
 
@@ -206,7 +229,7 @@ pub async fn request_password_reset(app: &App, email: &str, from: Option<IpAddr>
     app.attempts.count(Tried::Mail, Some(&email), from, app.clock.now())?;
     let Some(account) = rows::find_by_email(app.database.read(), &email).await? else { return Ok(()) };
     let tx = app.database.write().await?;
-    send_token(app, &tx, &account, Purpose::ResetPassword).await?;
+    send_link(app, &tx, &account, Purpose::ResetPassword, "reset_password", "").await?;
     tx.commit().await?;
     Ok(())
 }

@@ -153,6 +153,7 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::DossierLot) => Self::new(Kind::Conflict, "dossier-exists"),
             DatabaseError::Constraint(Constraint::CallCode) => Self::new(Kind::Conflict, "call-exists"),
             DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
+            DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             other => Self::internal(other),
         }

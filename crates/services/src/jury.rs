@@ -86,7 +86,13 @@ pub async fn invite_juror(app: &App, who: Option<&Actor>, code: &str, invitation
     let permit = permit::<acts::ManageJury>(who, &Subject::call(call.facts(app.clock.now())))?;
     let email = crate::accounts::read_email(&invitation.email).map_err(|p| Error::invalid(vec![p]))?;
     let tx = app.database.write().await?;
-    let account = crate::accounts::invite(app, &tx, &email, &invitation.name).await?;
+    let to = crate::accounts::Invited {
+        newcomer: "invitation",
+        known: "seated",
+        about: &call.definition.title,
+        path: &format!("/jury/{code}/declaration"),
+    };
+    let account = crate::accounts::invite(app, &tx, &email, &invitation.name, &to).await?;
     let seats = rows::seats(tx.read(), call.id).await?;
     let seat = Seat {
         id: app.id(),

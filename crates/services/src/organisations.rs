@@ -1,15 +1,16 @@
 //! Applicant organisations.
 
+use ami_database::accounts;
 use ami_database::organisations::{self as rows, Organisation};
 use ami_domain::identifiers::{IdentifierError, Rna, Siret};
-use ami_domain::ids::OrganisationId;
-use ami_domain::policy::{Action, Subject, acts, permit};
+use ami_domain::ids::{AccountId, OrganisationId};
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use ami_domain::text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Actor, App, Error, Problem, Result, record};
+use crate::{Actor, App, Error, Kind, Problem, Result, record};
 
 /// Legal forms an organisation may say it has; which of them may apply is the call's rule.
 pub const LEGAL_FORMS: [&str; 11] =
@@ -127,6 +128,88 @@ pub async fn update_organisation(
 
 /// Reads an organisation, as a member.
 pub async fn show_organisation(app: &App, who: Option<&Actor>, id: OrganisationId) -> Result<OrganisationView> {
-    ami_domain::policy::decide(Action::EditOrganisation, who, &Subject::organisation(id))?;
+    decide(Action::EditOrganisation, who, &Subject::organisation(id))?;
     Ok(rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?.into())
+}
+
+/// Somebody who may write and file an organisation's dossiers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MemberView {
+    /// The account's id.
+    pub id: Uuid,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+}
+
+/// Whom to invite.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+pub struct MemberInput {
+    /// Their name; that of their account, when they have one.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+}
+
+/// An organisation's members, as one of them.
+pub async fn list_members(app: &App, who: Option<&Actor>, id: OrganisationId) -> Result<Vec<MemberView>> {
+    decide(Action::ManageMembers, who, &Subject::organisation(id))?;
+    let conn = app.database.read();
+    let members = rows::members(conn, id).await?;
+    let people = accounts::names(conn, &members.iter().copied().collect()).await?;
+    let view = |account: AccountId| {
+        let (name, email) = people.get(&account).cloned()?;
+        Some(MemberView { id: account.uuid(), name, email })
+    };
+    Ok(members.into_iter().filter_map(view).collect())
+}
+
+/// Adds a member, who gets a message.
+///
+/// # Errors
+/// `member-exists` when they are one already.
+pub async fn invite_member(
+    app: &App,
+    who: Option<&Actor>,
+    id: OrganisationId,
+    input: &MemberInput,
+) -> Result<Vec<MemberView>> {
+    let permit = permit::<acts::ManageMembers>(who, &Subject::organisation(id))?;
+    let email = crate::accounts::read_email(&input.email).map_err(|p| Error::invalid(vec![p]))?;
+    let organisation = rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?;
+    let tx = app.database.write().await?;
+    let to = crate::accounts::Invited {
+        newcomer: "member_invitation",
+        known: "member_added",
+        about: &organisation.name,
+        path: "/espace",
+    };
+    let account = crate::accounts::invite(app, &tx, &email, &input.name, &to).await?;
+    rows::insert_member(&tx, &permit, id, account, app.clock.now()).await?;
+    let details = serde_json::json!({ "added": account });
+    let subject = ("organisation", id.to_string());
+    record(app, &tx, None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
+    tx.commit().await?;
+    list_members(app, who, id).await
+}
+
+/// Removes a member: they no longer see the organisation's dossiers.
+///
+/// # Errors
+/// `last-member` when nobody would be left to file or to be written to.
+pub async fn remove_member(app: &App, who: Option<&Actor>, id: OrganisationId, account: AccountId) -> Result<()> {
+    let permit = permit::<acts::ManageMembers>(who, &Subject::organisation(id))?;
+    let tx = app.database.write().await?;
+    if !rows::delete_member(&tx, &permit, id, account).await? {
+        return Err(Error::not_found());
+    }
+    if rows::members(tx.read(), id).await?.is_empty() {
+        return Err(Error::new(Kind::Conflict, "last-member"));
+    }
+    let details = serde_json::json!({ "removed": account });
+    let subject = ("organisation", id.to_string());
+    record(app, &tx, None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -14,5 +14,6 @@ note-withdrawn = Le dossier est retiré.
 note-declared = Votre déclaration est enregistrée.
 note-locked = La fiche est verrouillée.
 note-advanced = L'appel a changé d'étape.
+note-left = Vous n'êtes plus membre de cette structure.
 note-invited = L'invitation est envoyée.
 note-computed = Le classement est calculé.

@@ -2,12 +2,13 @@
 
 use ami_services::App;
 use ami_services::accounts::{self as services, Me, SignedIn};
-use ami_services::organisations::{self, OrganisationInput, OrganisationView};
+use ami_services::organisations::{self, MemberInput, MemberView, OrganisationInput, OrganisationView};
 use rocket::http::Status;
 use rocket::{Route, State, delete, get, post, put, routes};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::calls::Items;
 use super::{Api, once};
 use crate::answer::{Answer, ApiError};
 use crate::guards::{Body, Id, Key, OpenBody, Peer, Who};
@@ -24,7 +25,10 @@ pub(super) fn routes() -> Vec<Route> {
         choose_password,
         create_organisation,
         show_organisation,
-        update_organisation
+        update_organisation,
+        members,
+        invite_member,
+        remove_member
     ]
 }
 
@@ -156,4 +160,27 @@ async fn update_organisation(
     body: Body<OrganisationInput>,
 ) -> Api<OrganisationView> {
     Ok(Answer::ok(organisations::update_organisation(app, who.actor(), id.get(), &body.0).await?))
+}
+
+/// An organisation's members, as one of them.
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), responses((status = 200, body = Items<MemberView>)))]
+#[get("/organisations/<id>/members")]
+async fn members(app: &State<App>, who: Who, id: Id) -> Api<Items<MemberView>> {
+    Ok(Answer::ok(Items { items: organisations::list_members(app, who.actor(), id.get()).await? }))
+}
+
+/// Adds a member, who gets a message.
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = MemberInput, responses((status = 201, body = Items<MemberView>), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/organisations/<id>/members", data = "<body>")]
+async fn invite_member(app: &State<App>, who: Who, id: Id, body: Body<MemberInput>) -> Api<Items<MemberView>> {
+    let members = organisations::invite_member(app, who.actor(), id.get(), &body.0).await?;
+    Ok(Answer::created(Items { items: members }))
+}
+
+/// Removes a member.
+#[utoipa::path(tag = "structures", params(("id" = String, Path), ("member" = String, Path)), responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
+#[delete("/organisations/<id>/members/<member>")]
+async fn remove_member(app: &State<App>, who: Who, id: Id, member: Id) -> Result<Status, ApiError> {
+    organisations::remove_member(app, who.actor(), id.get(), member.get()).await?;
+    Ok(Status::NoContent)
 }

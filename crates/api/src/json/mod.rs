@@ -26,7 +26,7 @@ type Api<T> = Result<Answer<T>, ApiError>;
     paths(
         accounts::sign_in, accounts::refresh, accounts::sign_out, accounts::me, accounts::sign_up, accounts::confirm,
         accounts::request_reset, accounts::choose_password, accounts::create_organisation, accounts::show_organisation,
-        accounts::update_organisation,
+        accounts::update_organisation, accounts::members, accounts::invite_member, accounts::remove_member,
         calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
         dossiers::piece_content, dossiers::deposit, dossiers::take_back, dossiers::withdraw, dossiers::receipt,

@@ -2,9 +2,9 @@
 
 use ami_domain::call::CallDefinition;
 use ami_domain::form::Field;
-use ami_domain::ids::DossierId;
+use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_services::dossiers::{DossierView, OnInvalid, Seen};
-use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
+use ami_services::organisations::{self, LEGAL_FORMS, MemberInput, OrganisationInput};
 use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
 use rocket::form::Form;
 use rocket::fs::TempFile;
@@ -22,6 +22,9 @@ pub(super) fn routes() -> Vec<Route> {
         create_organisation,
         edit_organisation,
         update_organisation,
+        members,
+        invite_member,
+        remove_member,
         apply,
         apply_now,
         show,
@@ -98,11 +101,50 @@ async fn edit_organisation(ctx: Ctx<'_>, id: Id) -> Html {
 #[post("/structures/<id>", data = "<form>", rank = 2)]
 async fn update_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let input = organisation_input(&form);
-    let name = id.get::<ami_domain::ids::OrganisationId>().to_string();
+    let name = id.get::<OrganisationId>().to_string();
     match organisations::update_organisation(ctx.app, ctx.who.actor(), id.get(), &input).await {
         Ok(_) => ctx.go(cookies, "/espace".into(), Some("saved")),
         Err(e) if is_of_form(&e) => {
             organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, &listed(&e))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn members_page(ctx: &Ctx<'_>, status: Status, id: OrganisationId, typed: &MemberInput, errors: &Value) -> Html {
+    let members = organisations::list_members(ctx.app, ctx.who.actor(), id).await?;
+    let organisation = organisations::show_organisation(ctx.app, ctx.who.actor(), id).await?;
+    let me = ctx.who.signed()?.account.id.uuid();
+    let body = json!({ "organisation": organisation, "members": members, "me": me, "typed": typed, "errors": errors });
+    ctx.page_with(status, "members", &body)
+}
+
+#[get("/structures/<id>/membres")]
+async fn members(ctx: Ctx<'_>, id: Id) -> Html {
+    members_page(&ctx, Status::Ok, id.get(), &MemberInput::default(), &json!([])).await
+}
+
+#[post("/structures/<id>/membres", data = "<form>")]
+async fn invite_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let id: OrganisationId = id.get();
+    let input = MemberInput { name: form.get("name").to_owned(), email: form.get("email").to_owned() };
+    match organisations::invite_member(ctx.app, ctx.who.actor(), id, &input).await {
+        Ok(_) => ctx.go(cookies, format!("/structures/{id}/membres"), Some("invited")),
+        Err(e) if is_of_form(&e) => members_page(&ctx, Status::UnprocessableEntity, id, &input, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/structures/<id>/membres/retirer", data = "<form>")]
+async fn remove_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let id: OrganisationId = id.get();
+    // What is no id is nobody's; who asks is looked at first all the same.
+    let member: AccountId = form.get("member").parse().unwrap_or_else(|_| uuid::Uuid::nil().into());
+    match organisations::remove_member(ctx.app, ctx.who.actor(), id, member).await {
+        Ok(()) if member == ctx.who.signed()?.account.id => ctx.go(cookies, "/espace".into(), Some("left")),
+        Ok(()) => ctx.go(cookies, format!("/structures/{id}/membres"), Some("saved")),
+        Err(e) if is_of_form(&e) => {
+            members_page(&ctx, Status::Conflict, id, &MemberInput::default(), &listed(&e)).await
         }
         Err(e) => Err(e.into()),
     }
