@@ -446,7 +446,7 @@ pub async fn impose_recusal(
     let scope = match (&conflict.lot, conflict.dossier) {
         (Some(lot), None) if call.definition.lot(lot).is_some() => RecusalScope::Lot(lot.clone()),
         (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => RecusalScope::Dossier(id.into()),
-        _ => return Err(Error::field("", "conflict-scope")),
+        _ => return Err(Error::field("/lot", "conflict-scope")),
     };
     let comment = text::clean(&conflict.comment);
     if comment.is_empty() {

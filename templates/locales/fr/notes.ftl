@@ -15,5 +15,6 @@ note-declared = Votre déclaration est enregistrée.
 note-locked = La fiche est verrouillée.
 note-advanced = L'appel a changé d'étape.
 note-left = Vous n'êtes plus membre de cette structure.
+note-recused = Le déport est prononcé.
 note-invited = L'invitation est envoyée.
 note-computed = Le classement est calculé.

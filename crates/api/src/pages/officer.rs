@@ -3,10 +3,10 @@
 use ami_domain::call::CallState;
 use ami_domain::decision::{DecisionKind, Proposal};
 use ami_domain::dossier::InadmissibleReason;
-use ami_domain::ids::{DossierId, RankingId};
-use ami_domain::jury::{College, Voice};
+use ami_domain::ids::{DossierId, RankingId, SeatId};
+use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_domain::text;
-use ami_services::jury::{self as juries, Invitation};
+use ami_services::jury::{self as juries, Conflict, Invitation};
 use ami_services::part::Part;
 use ami_services::review::FiledFilter;
 use ami_services::{Error, calls, decisions, rankings, review};
@@ -28,6 +28,7 @@ pub(super) fn routes() -> Vec<Route> {
         decide,
         jury,
         invite,
+        recuse,
         assignments,
         assign,
         ranking_list,
@@ -195,9 +196,18 @@ async fn jury_page(ctx: &Ctx<'_>, status: Status, code: &str, typed: &Fields, er
     let names = |all: &[&'static str]| all.to_vec();
     let colleges = names(&College::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>());
     let voices = names(&Voice::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>());
+    let reasons = names(&RecusalReason::ALL.iter().map(|r| r.as_str()).collect::<Vec<_>>());
+    let choice = |value: &str, label: String| json!({ "value": value, "label": label });
+    let lots: Vec<Value> =
+        call.definition.lots.iter().map(|l| choice(&l.code, format!("{} — {}", l.code, l.label))).collect();
+    let people: Vec<Value> =
+        seats.iter().map(|s| choice(&s.id.to_string(), format!("{} — {}", s.label, s.name))).collect();
     let body = json!({
         "call": call, "seats": seats, "colleges": options("college", &colleges), "voices": options("voice", &voices),
-        "errors": errors,
+        "errors": errors, "reasons": options("reason", &reasons), "lots": lots, "people": people,
+        "recusal": {
+            "seat": typed.get("seat"), "lot": typed.get("lot"), "reason": typed.get("reason"), "comment": typed.get("comment"),
+        },
         "typed": { "name": typed.get("name"), "email": typed.get("email"), "college": typed.get("college"), "voice": typed.get("voice") },
     });
     ctx.page_with(status, "officer_jury", &body)
@@ -226,6 +236,24 @@ async fn invite(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
     };
     match outcome {
         Ok(_) => ctx.go(cookies, format!("/gestion/{code}/jury"), Some("invited")),
+        Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// A conflict found by others than the juror, or too late.
+#[post("/gestion/<code>/jury/deports", data = "<form>")]
+async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
+    // What is no id is nobody's; who asks is looked at first all the same.
+    let seat: SeatId = form.get("seat").parse().unwrap_or_else(|_| uuid::Uuid::nil().into());
+    let conflict = Conflict {
+        lot: Some(form.get("lot").to_owned()),
+        dossier: None,
+        reason: RecusalReason::parse(form.get("reason")).unwrap_or(RecusalReason::Other),
+        comment: form.get("comment").to_owned(),
+    };
+    match juries::impose_recusal(ctx.app, ctx.who.actor(), code, seat, &conflict).await {
+        Ok(()) => ctx.go(cookies, format!("/gestion/{code}/jury"), Some("recused")),
         Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
