@@ -121,9 +121,7 @@ async fn whole_path(world: &World) {
     mark_all(world, &jurors, &filed).await;
     let ranking = rank_and_decide(world, &officer, &filed).await;
     found_late(world, &officer, &jurors, &filed).await;
-    world.advance(&officer, "hearings").await;
-    world.advance(&officer, "plenary").await;
-    the_jury_reads(world, &jurors, &ranking).await;
+    the_jury_reads(world, &officer, &jurors, &ranking).await;
 
     // The authority's secrets stay so until notification; the applicant sees the own dossier as ever.
     person = world.sign_in(person.account, "applicant-4@demonstration.example").await;
@@ -190,7 +188,9 @@ async fn found_late(world: &World, officer: &Person, jurors: &[(Person, Value)],
 }
 
 /// Jurors read the ranking once the plenary opens: nobody how severe each of them is, nobody a lot that they are excluded from.
-async fn the_jury_reads(world: &World, jurors: &[(Person, Value)], ranking: &str) {
+async fn the_jury_reads(world: &World, officer: &Person, jurors: &[(Person, Value)], ranking: &str) {
+    world.advance(officer, "hearings").await;
+    world.advance(officer, "plenary").await;
     let ranking = format!("/rankings/{ranking}");
     for (n, (juror, _)) in jurors.iter().enumerate() {
         let view = world.get(juror, &ranking).await.ok();
