@@ -106,15 +106,15 @@ pub(crate) fn decimal(value: &Value) -> String {
 }
 
 /// A number with so many decimals after a comma and a minus sign; nothing is a dash.
-pub(crate) fn fixed(value: &Value, decimals: usize) -> String {
-    f64::try_from(value.clone()).map_or_else(
-        |_| "—".to_owned(),
+pub fn fixed(number: Option<f64>, decimals: usize) -> String {
+    number.map_or_else(
+        || "—".to_owned(),
         |number| format!("{number:.decimals$}").replace('.', ",").replace('-', "\u{2212}"),
     )
 }
 
 /// A share of one as a percentage.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.0}\u{a0}%", share * 100.0)
 }
 
@@ -192,8 +192,8 @@ mod tests {
         assert_eq!(decimal(&Value::from(1050.5)), "1\u{202f}050,50");
         assert_eq!(decimal(&Value::from(46.75)), "46,75");
         assert_eq!(decimal(&Value::from("beaucoup")), "beaucoup");
-        assert_eq!(fixed(&Value::from(-0.126), 2), "\u{2212}0,13");
-        assert_eq!(fixed(&Value::from(()), 2), "—");
+        assert_eq!(fixed(Some(-0.126), 2), "\u{2212}0,13");
+        assert_eq!(fixed(None, 2), "—");
         assert_eq!(percent(0.456), "46\u{a0}%");
         assert_eq!(plural(0, "dossier", "dossiers"), "0\u{a0}dossier");
         assert_eq!(plural(1_200, "dossier", "dossiers"), "1\u{202f}200\u{a0}dossiers");

@@ -22,7 +22,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assets::{Asset, asset, assets};
-pub use format::{date, date_time, integer, money, size};
+pub use format::{date, date_time, fixed, integer, money, percent, size};
 
 static_loader! {
     static LOCALES = {
@@ -99,7 +99,9 @@ impl Views {
         environment.add_filter("short", format::short_filter);
         environment.add_filter("integer", format::integer);
         environment.add_filter("decimal", |value: &Value| format::decimal(value));
-        environment.add_filter("fixed", |value: &Value, decimals: usize| format::fixed(value, decimals));
+        environment.add_filter("fixed", |value: &Value, decimals: usize| {
+            format::fixed(f64::try_from(value.clone()).ok(), decimals)
+        });
         environment.add_filter("percent", format::percent);
         environment.add_filter("siret", format::siret);
         environment.add_filter("iban", format::iban);

@@ -138,8 +138,7 @@ async fn invite_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fiel
 #[post("/structures/<id>/membres/retirer", data = "<form>")]
 async fn remove_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let id: OrganisationId = id.get();
-    // What is no id is nobody's; who asks is looked at first all the same.
-    let member: AccountId = form.get("member").parse().unwrap_or_else(|_| uuid::Uuid::nil().into());
+    let member: AccountId = form.id("member");
     match organisations::remove_member(ctx.app, ctx.who.actor(), id, member).await {
         Ok(()) if member == ctx.who.signed()?.account.id => ctx.go(cookies, "/espace".into(), Some("left")),
         Ok(()) => ctx.go(cookies, format!("/structures/{id}/membres"), Some("saved")),

@@ -24,6 +24,11 @@ impl Fields {
         self.0.get(name).and_then(|v| v.last()).map_or("", String::as_str)
     }
 
+    /// The id that was sent. What is no id becomes one that nobody has, so that the use case looks at who asks first.
+    pub(super) fn id<T: From<uuid::Uuid>>(&self, name: &str) -> T {
+        self.get(name).parse().unwrap_or(uuid::Uuid::nil()).into()
+    }
+
     /// Every value of a name.
     pub(super) fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)

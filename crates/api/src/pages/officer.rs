@@ -3,7 +3,7 @@
 use ami_domain::call::CallState;
 use ami_domain::decision::{DecisionKind, Proposal};
 use ami_domain::dossier::InadmissibleReason;
-use ami_domain::ids::{DossierId, RankingId, SeatId};
+use ami_domain::ids::{DossierId, RankingId};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_domain::text;
 use ami_services::jury::{self as juries, Conflict, Invitation};
@@ -244,15 +244,13 @@ async fn invite(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
 /// A conflict found by others than the juror, or too late.
 #[post("/gestion/<code>/jury/deports", data = "<form>")]
 async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    // What is no id is nobody's; who asks is looked at first all the same.
-    let seat: SeatId = form.get("seat").parse().unwrap_or_else(|_| uuid::Uuid::nil().into());
     let conflict = Conflict {
         lot: Some(form.get("lot").to_owned()),
         dossier: None,
         reason: RecusalReason::parse(form.get("reason")).unwrap_or(RecusalReason::Other),
         comment: form.get("comment").to_owned(),
     };
-    match juries::impose_recusal(ctx.app, ctx.who.actor(), code, seat, &conflict).await {
+    match juries::impose_recusal(ctx.app, ctx.who.actor(), code, form.id("seat"), &conflict).await {
         Ok(()) => ctx.go(cookies, format!("/gestion/{code}/jury"), Some("recused")),
         Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
         Err(e) => Err(e.into()),
@@ -282,7 +280,7 @@ async fn assignments(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
 /// The page sends, for one dossier, every seat that is ticked; the others are taken back.
 #[post("/gestion/<code>/affectations", data = "<form>")]
 async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let dossier = form.get("dossier").parse::<DossierId>().unwrap_or_else(|_| DossierId::from(uuid::Uuid::nil()));
+    let dossier: DossierId = form.id("dossier");
     let row = juries::show_assignment(ctx.app, ctx.who.actor(), code, dossier).await?;
     let page = form.get("page").parse().unwrap_or(1);
     let ticked: Vec<&str> = form.all("seat").iter().map(String::as_str).collect();

@@ -215,15 +215,16 @@ pub(super) fn severity<'a>(marks: &Marks, lots: impl Iterator<Item = &'a [Ranked
     let found = Severity::new(marks);
     let mut dossiers = BTreeMap::new();
     for lot in lots {
-        let ranked: Vec<f64> = lot
+        let mut ranked: Vec<f64> = lot
             .iter()
             .filter(|d| d.rank.is_some())
             .filter_map(|d| found.dossiers.get(&d.number).map(|a| a.adjusted))
             .collect();
+        ranked.sort_unstable_by(|a, b| b.total_cmp(a));
         for line in lot {
             let Some(own) = found.dossiers.get(&line.number) else { continue };
             // Values closer than rounding share a rank.
-            let ahead = ranked.iter().filter(|other| **other > own.adjusted + 1e-9).count();
+            let ahead = ranked.partition_point(|other| *other > own.adjusted + 1e-9);
             let adjusted_rank = (found.comparable && line.rank.is_some()).then_some(ahead + 1);
             let view = AdjustedView { adjusted: own.adjusted, adjusted_rank, rank: line.rank, z: own.z };
             dossiers.insert(line.number.clone(), view);

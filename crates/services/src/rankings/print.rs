@@ -254,7 +254,7 @@ fn rank_table(found: &RobustnessView) -> Statistics {
             .map(|d| {
                 let mut cells = vec![d.number.clone(), d.rank.to_string()];
                 for i in [d.any_weights, d.near_weights, d.juries] {
-                    cells.extend([span(i), percent(i.first)]);
+                    cells.extend([span(i), ami_views::percent(i.first)]);
                 }
                 cells
             })
@@ -328,7 +328,7 @@ fn beside(grid: &Grid, view: &RankingView) -> Vec<Beside> {
 }
 
 fn decimals(value: f64) -> String {
-    format!("{value:.2}").replace('.', ",").replace('-', "\u{2212}")
+    optional(Some(value))
 }
 
 fn signed(value: f64) -> String {
@@ -337,9 +337,5 @@ fn signed(value: f64) -> String {
 }
 
 fn optional(value: Option<f64>) -> String {
-    value.map_or_else(|| "—".into(), decimals)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0}\u{a0}%", share * 100.0)
+    ami_views::fixed(value, 2)
 }
