@@ -82,6 +82,7 @@ mod ranking;
 mod ratings;
 mod robustness;
 mod scale;
+mod scores;
 mod sentences;
 mod severity;
 mod smaa;
