@@ -1,9 +1,12 @@
 //! Just enough dense linear algebra for the additive model: a Cholesky factor, a solution, the inverse's diagonal.
 
+use fearless_simd::{Level, dispatch};
+
 /// The upper factor `U` of a symmetric positive definite matrix `A = Uᵀ U`, row by row.
 pub(crate) struct Cholesky {
     size: usize,
     rows: Vec<f64>,
+    level: Level,
 }
 
 /// Rows that are worked on together.
@@ -12,8 +15,9 @@ const PANEL: usize = 4;
 impl Cholesky {
     /// Factors the upper triangle of a `size` × `size` matrix in rows; `None` when it is not positive definite.
     ///
-    /// Four rows at a time, so that the rows below are gone through once for the four of them.
+    /// A panel of rows at a time, so that the rows below are gone through once for all of them.
     pub(crate) fn new(size: usize, mut rows: Vec<f64>) -> Option<Self> {
+        let level = Level::new();
         for first in (0..size).step_by(PANEL) {
             let end = (first + PANEL).min(size);
             let (above, below) = rows.split_at_mut(end * size);
@@ -33,10 +37,10 @@ impl Cholesky {
             let panel: Vec<&[f64]> = panel.chunks_exact(size).collect();
             for (i, target) in (end..size).zip(below.chunks_exact_mut(size)) {
                 let factors: Vec<f64> = panel.iter().map(|row| row[i]).collect();
-                subtract_all(&mut target[i..], &factors, &panel, i);
+                dispatch!(level, _ => subtract_all(&mut target[i..], &factors, &panel, i));
             }
         }
-        Some(Self { size, rows })
+        Some(Self { size, rows, level })
     }
 
     fn row(&self, k: usize) -> &[f64] {
@@ -60,7 +64,7 @@ impl Cholesky {
         }
     }
 
-    /// The diagonal of `A⁻¹`: the squared norms of the rows of `U⁻¹`, made from the last one up, four at a time.
+    /// The diagonal of `A⁻¹`: the squared norms of the rows of `U⁻¹`, made from the last one up, a panel at a time.
     pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
         let size = self.size;
         let mut inverse = vec![0.0; size * size];
@@ -68,11 +72,11 @@ impl Cholesky {
             let first = end.saturating_sub(PANEL);
             let (above, below) = inverse.split_at_mut(end * size);
             let panel = &mut above[first * size..];
-            // Every four rows below are read once for the four rows of the panel; before its diagonal a row holds zeros.
+            // Every panel below is read once for all rows of this one; before its diagonal a row holds zeros.
             for (k, rows) in (end..size).step_by(PANEL).zip(below.chunks(PANEL * size)) {
                 let rows: Vec<&[f64]> = rows.chunks_exact(size).collect();
                 for (i, target) in (first..end).zip(panel.chunks_exact_mut(size)) {
-                    subtract_all(&mut target[k..], &self.row(i)[k..], &rows, k);
+                    dispatch!(self.level, _ => subtract_all(&mut target[k..], &self.row(i)[k..], &rows, k));
                 }
             }
             for i in (first..end).rev() {
@@ -98,16 +102,18 @@ fn subtract(target: &mut [f64], factor: f64, row: &[f64]) {
     }
 }
 
-/// `target −= Σ factor × row[from..]`, over pairs of factors and rows.
+/// `target −= Σ factor × row[from..]`, over pairs of factors and rows; never fused, so that every machine finds the same.
+#[expect(clippy::inline_always, reason = "what runs with a level of instructions must be compiled with it")]
+#[inline(always)]
 fn subtract_all(target: &mut [f64], factors: &[f64], rows: &[&[f64]], from: usize) {
-    let ([first, second, third, fourth, ..], [a, b, c, d]) = (factors, rows) else {
+    let (Ok(factors), Ok(rows)) = (<[f64; PANEL]>::try_from(factors), <[&[f64]; PANEL]>::try_from(rows)) else {
         return rows.iter().zip(factors).for_each(|(row, factor)| subtract(target, *factor, &row[from..]));
     };
-    if [first, second, third, fourth] == [&0.0; PANEL] {
+    if factors.iter().all(|factor| *factor == 0.0) {
         return;
     }
-    let rows = a[from..].iter().zip(&b[from..]).zip(c[from..].iter().zip(&d[from..]));
-    for (value, ((a, b), (c, d))) in target.iter_mut().zip(rows) {
-        *value -= (first * a + second * b) + (third * c + fourth * d);
+    let rows = rows.map(|row| &row[from..from + target.len()]);
+    for (at, value) in target.iter_mut().enumerate() {
+        *value -= (0..PANEL).map(|of| factors[of] * rows[of][at]).sum::<f64>();
     }
 }
