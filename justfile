@@ -15,3 +15,11 @@ generate:
 # One crate, quickly
 check crate:
     cargo clippy --package {{crate}} --all-targets -- -D warnings && cargo test --package {{crate}}
+
+# Times of the scoring engine, beside the field's packages where AMI_PYTHON has them
+bench:
+    cargo xtask bench
+
+# Any input to the scoring engine (`ranking` or `sharing`) for ten minutes; needs cargo-fuzz and a nightly compiler
+fuzz target:
+    cd crates/scoring && cargo +nightly fuzz run {{target}} -- -max_total_time=600

@@ -3,8 +3,8 @@
 #![no_main]
 
 use ami_scoring::{
-    Agreement, Aggregation, Breaker, Criterion, Direction, Draws, Grid, GridSpec, Group, Marks, Rational, Robustness, RobustnessSpec,
-    Scale, Scope, Severity, Status, Threshold, rank,
+    Aggregation, Agreement, Breaker, Criterion, Direction, Draws, Grid, GridSpec, Group, Marks, Rational, Robustness,
+    RobustnessSpec, Scale, Scope, Severity, Status, Threshold, rank,
 };
 use libfuzzer_sys::fuzz_target;
 
