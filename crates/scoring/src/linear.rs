@@ -76,7 +76,8 @@ impl Cholesky {
             for (k, rows) in (end..size).step_by(PANEL).zip(below.chunks(PANEL * size)) {
                 let rows: Vec<&[f64]> = rows.chunks_exact(size).collect();
                 for (i, target) in (first..end).zip(panel.chunks_exact_mut(size)) {
-                    dispatch!(self.level, _ => subtract_all(&mut target[k..], &self.row(i)[k..], &rows, k));
+                    let factors = &self.row(i)[k..k + rows.len()];
+                    dispatch!(self.level, _ => subtract_all(&mut target[k..], factors, &rows, k));
                 }
             }
             for i in (first..end).rev() {
@@ -102,7 +103,7 @@ fn subtract(target: &mut [f64], factor: f64, row: &[f64]) {
     }
 }
 
-/// `target −= Σ factor × row[from..]`, over pairs of factors and rows; never fused, so that every machine finds the same.
+/// `target −= Σ factor × row[from..]`, as many factors as rows; never fused, so that every machine finds the same.
 #[expect(clippy::inline_always, reason = "what runs with a level of instructions must be compiled with it")]
 #[inline(always)]
 fn subtract_all(target: &mut [f64], factors: &[f64], rows: &[&[f64]], from: usize) {

@@ -54,10 +54,9 @@ impl Ranker {
     {
         let Self { buckets, cells, crowd, .. } = self;
         find_cells(simd, scores, buckets.len().trailing_zeros() + 6, cells);
-        let mask = buckets.len() - 1;
         buckets.fill(Bucket::default());
         for cell in &*cells {
-            let bucket = &mut buckets[(*cell >> 6) as usize & mask];
+            let bucket = &mut buckets[(*cell >> 6) as usize];
             bucket.marks |= 1 << (cell & 63);
             bucket.count += 1;
         }
@@ -68,7 +67,7 @@ impl Ranker {
         }
         crowd.clear();
         for ((place, cell), rank) in cells.iter().enumerate().zip(&mut *ranks) {
-            let bucket = &buckets[(*cell >> 6) as usize & mask];
+            let bucket = &buckets[(*cell >> 6) as usize];
             if bucket.marks.count_ones() == bucket.count {
                 let before = bucket.marks & ((1 << (cell & 63)) - 1);
                 *rank = ((bucket.start + before.count_ones()) as usize).as_();
@@ -80,7 +79,7 @@ impl Ranker {
         crowd.sort_unstable_by(|a, b| scores[*b].total_cmp(&scores[*a]));
         let (mut last, mut rank, mut next) = (None, 0, 0);
         for place in &*crowd {
-            let at = (cells[*place] >> 6) as usize & mask;
+            let at = (cells[*place] >> 6) as usize;
             if last.is_none_or(|(bucket, _)| bucket != at) {
                 next = buckets[at].start as usize;
             }
