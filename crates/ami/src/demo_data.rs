@@ -11,7 +11,7 @@ use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::SheetChanges;
 use ami_services::{
-    Actor, App, Clock, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets,
+    Actor, App, Arrival, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};
@@ -109,26 +109,26 @@ pub async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()
     let bar = ProgressBar::new(60 + 12 + 9 + 20);
     bar.set_style(ProgressStyle::with_template("Chargement de la démonstration {bar:40} {pos}/{len} {msg}")?);
     let now = app.clock.now();
-    let administrator = accounts::create_account(app, ADMINISTRATOR, "Administration", PASSWORD, true).await?;
-    let officer = accounts::create_account(app, OFFICER, "Mission insertion", PASSWORD, false).await?;
+    let administrator = accounts::create_account(&app.now(), ADMINISTRATOR, "Administration", PASSWORD, true).await?;
+    let officer = accounts::create_account(&app.now(), OFFICER, "Mission insertion", PASSWORD, false).await?;
     let mut members = Vec::new();
     for applicant in &people.applicants {
         let email = applicant_email(applicant.number);
-        let account = accounts::create_account(app, &email, &applicant.name, PASSWORD, false).await?;
-        let actor = accounts::actor(app, account).await?;
+        let account = accounts::create_account(&app.now(), &email, &applicant.name, PASSWORD, false).await?;
+        let actor = accounts::actor(&app.now(), account).await?;
         let input = OrganisationInput {
             name: applicant.name.clone(),
             siret: applicant.siret.clone(),
             rna: applicant.rna.clone(),
             legal_form: applicant.legal_form.clone(),
         };
-        let organisation = organisations::create_organisation(app, Some(&actor), &input).await?;
+        let organisation = organisations::create_organisation(&app.now(), Some(&actor), &input).await?;
         members.push((account, OrganisationId::from(organisation.id), applicant));
         bar.inc(1);
     }
     let mut jurors = Vec::new();
     for (i, member) in JURY.iter().enumerate() {
-        jurors.push(accounts::create_account(app, &juror_email(i + 1), member.name, PASSWORD, false).await?);
+        jurors.push(accounts::create_account(&app.now(), &juror_email(i + 1), member.name, PASSWORD, false).await?);
         bar.inc(1);
     }
     let loader = Loader { app: app.clone(), administrator, officer, members, jurors, bar };
@@ -175,12 +175,12 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     async fn actor(&self, account: AccountId) -> Outcome<Actor> {
-        Ok(accounts::actor(&self.app, account).await?)
+        Ok(accounts::actor(&self.app.now(), account).await?)
     }
 
     /// The same application at another time.
-    fn at(&self, when: Timestamp) -> App {
-        App { clock: Clock::manual(when), ..self.app.clone() }
+    fn at(&self, when: Timestamp) -> Arrival {
+        self.app.at(when)
     }
 
     async fn publish(&self, call: &CallDefinition) -> Outcome<()> {
@@ -213,7 +213,7 @@ impl Loader<'_> {
 
     async fn begin(
         &self,
-        app: &App,
+        app: &Arrival,
         call: &CallDefinition,
         account: AccountId,
         organisation: OrganisationId,
@@ -226,7 +226,7 @@ impl Loader<'_> {
     /// Answers and pieces, as the form asks for them.
     async fn fill(
         &self,
-        app: &App,
+        app: &Arrival,
         call: &CallDefinition,
         account: AccountId,
         id: DossierId,
@@ -313,7 +313,7 @@ impl Loader<'_> {
 
     async fn assign_and_mark(
         &self,
-        app: &App,
+        app: &Arrival,
         call: &CallDefinition,
         officer: &Actor,
         seats: &[uuid::Uuid],
@@ -377,7 +377,7 @@ impl Loader<'_> {
 
 /// Answers and pieces, as the form asks for them.
 pub async fn fill(
-    app: &App,
+    app: &Arrival,
     call: &CallDefinition,
     actor: &Actor,
     id: DossierId,

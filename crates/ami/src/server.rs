@@ -9,7 +9,7 @@ use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
 use ami_services::outbox::{self, Transport};
 use ami_services::tokens::Keys;
-use ami_services::{App, Clock, Settings, accounts, open_spool};
+use ami_services::{App, Clock, Settings, accounts, journal, open_spool};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
 use ami_views::Views;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
     storage.ensure_bucket().await?;
     let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing]);
     let app = App {
-        database,
+        database: Arc::new(database),
         storage,
         spool: open_spool(&data)?,
         scanner: config.scanner.clone(),
@@ -114,6 +114,7 @@ pub async fn run(
     ready: impl FnOnce(u16) -> Outcome<()> + Send + 'static,
 ) -> Outcome<()> {
     let Running { app, embedded } = running;
+    let last = app.clone();
     let folder = config.data.join("mails");
     let transport = if let Some(url) = &config.smtp_url {
         outbox::smtp(url)?
@@ -123,6 +124,7 @@ pub async fn run(
     };
     let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
     let postman = tokio::spawn(deliver(app.clone(), transport, sender));
+    let sequencer = tokio::spawn(link(app.clone()));
     let http = HttpSettings {
         address: config.address,
         port: config.port,
@@ -159,6 +161,10 @@ pub async fn run(
     };
     let outcome = rocket.launch().await;
     postman.abort();
+    sequencer.abort();
+    if let Err(error) = journal::link(&last.now()).await {
+        tracing::error!(%error, "the last acts wait for the next start to be linked");
+    }
     if let Some((serving, stop)) = numbers {
         stop.notify();
         let _ = serving.await;
@@ -175,8 +181,20 @@ async fn deliver(app: App, transport: Transport, from: outbox::Sender) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     loop {
         every.tick().await;
-        if let Err(error) = outbox::deliver_due(&app, &transport, &from).await {
+        if let Err(error) = outbox::deliver_due(&app.now(), &transport, &from).await {
             tracing::error!(%error, "messages cannot leave");
+        }
+    }
+}
+
+/// Links recorded acts into their chains, within a second of each.
+async fn link(app: App) {
+    let mut every = tokio::time::interval(Duration::from_millis(250));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if let Err(error) = journal::link(&app.now()).await {
+            tracing::error!(%error, "acts cannot be linked");
         }
     }
 }
@@ -211,7 +229,8 @@ pub async fn create_administrator(file: Option<&Path>, email: &str, name: &str) 
     let mut password = String::new();
     std::io::stdin().read_line(&mut password)?;
     let running = open(&config, Clock::system(), settings(&config)).await?;
-    let made = accounts::create_account(&running.app, email, name, password.trim_end_matches(['\r', '\n']), true).await;
+    let made =
+        accounts::create_account(&running.app.now(), email, name, password.trim_end_matches(['\r', '\n']), true).await;
     if let Some(embedded) = running.embedded {
         embedded.stop().await;
     }

@@ -126,6 +126,7 @@ async fn whole_path(world: &World) {
     // The authority's secrets stay so until notification; the applicant sees the own dossier as ever.
     person = world.sign_in(person.account, "applicant-4@demonstration.example").await;
     assert_eq!(world.get(&person, &format!("/dossiers/{again}/decision")).await.status, 403);
+    assert!(ami_services::journal::link(&world.app.now()).await.unwrap() > 0);
     let journal = ami_database::journal::verify(world.app.database.read(), "").await.unwrap();
     assert!(journal.is_ok(), "{journal:?}");
 }

@@ -96,7 +96,7 @@ async fn scene(world: &World) -> (Vec<(&'static str, Option<Person>)>, Things) {
     // A demonstration shows what it sends; nothing else does.
     let mut app = world.app.clone();
     app.settings = std::sync::Arc::new(Settings { demonstration: false, ..(*app.settings).clone() });
-    assert!(outbox::list_demonstration_mails(&app).await.is_err());
+    assert!(outbox::list_demonstration_mails(&app.now()).await.is_err());
     let sheet = world.get(&jurors[0].0, "/jury/sheets").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
     let ranking =
         world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok()["id"].as_str().unwrap().to_owned();

@@ -1,11 +1,12 @@
 //! Who asks, under which condition, with what body.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use ami_services::accounts::{self, Signed, SignedIn};
 use ami_services::dossiers::Seen;
 use ami_services::part::{self, Begin, Part};
-use ami_services::{Actor, App, Error, Kind, Problem};
+use ami_services::{Actor, App, Arrival, Error, Kind, Problem};
 use rocket::data::{ByteUnit, Data, FromData};
 use rocket::http::{Cookie, CookieJar, Method, SameSite, Status};
 use rocket::outcome::Outcome as AnyOutcome;
@@ -24,6 +25,38 @@ const REFRESH: &str = "ami_refresh";
 const JSON_LIMIT: u64 = 1024 * 1024;
 /// Most that is read, and dropped, of a body that is refused.
 const DROPPED: ByteUnit = ByteUnit::Mebibyte(64);
+
+/// The application at the instant at which the request's head was read: the instant that counts for all that it does.
+#[derive(Debug)]
+pub(crate) struct Arrived(Arrival);
+
+impl Deref for Arrived {
+    type Target = Arrival;
+
+    fn deref(&self) -> &Arrival {
+        &self.0
+    }
+}
+
+impl Arrived {
+    /// Reads the clock when it is first asked for a request; [`crate::rocket`] asks as soon as there is one.
+    pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
+        let app = request.rocket().state::<App>()?;
+        Some(request.local_cache(|| Self(app.now())))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for &'r Arrived {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match Arrived::of(request) {
+            Some(arrived) => Outcome::Success(arrived),
+            None => Outcome::Error((Status::InternalServerError, ())),
+        }
+    }
+}
 
 /// The person who asks, if signed in.
 #[derive(Debug, Clone)]
@@ -79,7 +112,7 @@ impl<'r> FromRequest<'r> for Who {
 }
 
 async fn identify(request: &Request<'_>) -> Result<Who, Error> {
-    let app = request.rocket().state::<App>().ok_or_else(|| Error::internal("no application"))?;
+    let app = Arrived::of(request).ok_or_else(|| Error::internal("no application"))?;
     if let Some(header) = request.headers().get_one("Authorization") {
         let token = header.strip_prefix("Bearer ").map(str::trim);
         let signed = match token {

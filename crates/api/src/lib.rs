@@ -50,6 +50,11 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         .mount("/", pages::routes())
         .register("/", pages::catchers())
         .register("/api", json::catchers())
+        .attach(AdHoc::on_request("arrival", |request, _| {
+            Box::pin(async move {
+                guards::Arrived::of(request);
+            })
+        }))
         .attach(AdHoc::on_response("security headers", |_, response| {
             Box::pin(async move {
                 let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

@@ -74,7 +74,7 @@ impl Metrics {
         let numbers = &self.0;
         numbers.uploaded.inner().store(app.uploaded.load(Ordering::Relaxed), Ordering::Relaxed);
         numbers.queries.inner().store(app.database.queries(), Ordering::Relaxed);
-        numbers.waiting.set(outbox::waiting(app).await?);
+        numbers.waiting.set(outbox::waiting(&app.now()).await?);
         let mut text = String::new();
         text::encode(&mut text, &numbers.registry).map_err(Error::internal)?;
         Ok(text)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
-use crate::connection::{corrupt, exactly_one, insert, instant, named, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, stored};
 use crate::entities::{account_tokens, accounts, memberships, officers, seats, sessions};
 use crate::{Result, Tx};
 
@@ -266,8 +266,7 @@ async fn revoke(tx: &Tx, which: sea_orm::sea_query::SimpleExpr, now: Timestamp) 
         .filter(which)
         .filter(sessions::Column::RevokedAt.is_null())
         .exec(&tx.0)
-        .await
-        .map_err(named)?;
+        .await?;
     Ok(())
 }
 

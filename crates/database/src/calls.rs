@@ -103,6 +103,27 @@ pub async fn find(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call
     calls::Entity::find_by_id(id.uuid()).one(conn).await?.map(call).transpose()
 }
 
+/// The call with this id, which stays as it is until the transaction ends.
+pub async fn find_for_share(tx: &Tx, id: CallId) -> Result<Option<Call>> {
+    calls::Entity::find_by_id(id.uuid()).lock_shared().one(&tx.0).await?.map(call).transpose()
+}
+
+/// The call with this code, which stays as it is until the transaction ends.
+pub async fn find_by_code_for_share(tx: &Tx, code: &str) -> Result<Option<Call>> {
+    if code.contains('\0') {
+        return Ok(None);
+    }
+    calls::Entity::find().filter(calls::Column::Code.eq(code)).lock_shared().one(&tx.0).await?.map(call).transpose()
+}
+
+/// The call with this code, for whoever moves it on: nobody writes under its state until the transaction ends.
+pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>> {
+    if code.contains('\0') {
+        return Ok(None);
+    }
+    calls::Entity::find().filter(calls::Column::Code.eq(code)).lock_exclusive().one(&tx.0).await?.map(call).transpose()
+}
+
 /// Every call, newest first.
 pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
     let rows = calls::Entity::find()

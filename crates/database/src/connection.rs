@@ -1,4 +1,4 @@
-//! Connections and transactions on both databases.
+//! Connections, reading, and what can go wrong. Writing is in [`crate::writer`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,20 +7,28 @@ use std::time::Duration;
 use ami_migrations::{Migrator, MigratorTrait as _};
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, EntityTrait as _, IntoActiveModel, IsolationLevel, RuntimeErr, SqlErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
+    ActiveModelBehavior, ActiveModelTrait, ConnectOptions, ConnectionTrait as _, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel, IsolationLevel, RuntimeErr, SqlErr,
+    Statement, TransactionOptions, TransactionTrait as _,
 };
 use thiserror::Error;
 
-/// A write transaction. Dropping it without [`Tx::commit`] undoes it.
-#[derive(Debug)]
-pub struct Tx(pub(crate) DatabaseTransaction);
+use crate::Tx;
+use crate::writer::Writer;
 
-/// The database: a pool of connections.
-#[derive(Clone, Debug)]
+/// Connections that read; writers have their own.
+const READERS: u32 = 12;
+/// How long a read waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database: a pool that reads, and beside it a writer that no reader waits for.
+///
+/// It is not `Clone`, and what is written is a closure that holds nothing borrowed ([`Database::write`]): a write cannot ask for
+/// a second connection while it holds its own.
+#[derive(Debug)]
 pub struct Database {
-    connection: DatabaseConnection,
+    readers: DatabaseConnection,
+    writer: Writer,
     queries: Arc<AtomicU64>,
 }
 
@@ -48,9 +56,21 @@ pub enum DatabaseError {
         /// What is wrong.
         problem: String,
     },
+    /// Two writers got in each other's way: the same again may succeed. [`Database::write`] tries again by itself.
+    #[error("another writer was in the way: {0}")]
+    Again(DbErr),
+    /// So many wait to write that this did not get its turn. Nothing of it was done.
+    #[error("too many wait to write")]
+    Busy,
+    /// The database is away, full or read-only. Nothing was done.
+    #[error("the database cannot be used: {0}")]
+    Away(DbErr),
+    /// The database did not say whether it was done.
+    #[error("no answer from the database: {0}")]
+    Unanswered(String),
     /// Everything else.
     #[error("database: {0}")]
-    Other(#[from] sea_orm::DbErr),
+    Other(DbErr),
 }
 
 /// The constraints that decide races, by name.
@@ -64,6 +84,8 @@ pub enum Constraint {
     CallCode,
     /// The person has a seat already.
     SeatAccount,
+    /// A seat has this label already.
+    SeatLabel,
     /// The seat was asked to mark this dossier already.
     SheetSeat,
     /// The person belongs to the organisation already.
@@ -75,11 +97,12 @@ pub enum Constraint {
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 7] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 8] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
+    (Constraint::SeatLabel, "uq_seats_label", "seats.call_id, seats.label"),
     (Constraint::SheetSeat, "uq_sheets_seat", "sheets.seat_id, sheets.dossier_id"),
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
@@ -88,23 +111,73 @@ const CONSTRAINTS: [(Constraint, &str, &str); 7] = [
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, DatabaseError>;
 
-/// Turns a violated constraint into its name.
-pub(crate) fn named(error: sea_orm::DbErr) -> DatabaseError {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(message) | SqlErr::ForeignKeyConstraintViolation(message)) => {
-            let by_name = match &error {
-                sea_orm::DbErr::Exec(RuntimeErr::SqlxError(e)) | sea_orm::DbErr::Query(RuntimeErr::SqlxError(e)) => {
-                    e.as_database_error().and_then(|e| e.constraint()).map(str::to_owned)
-                }
-                _ => None,
-            };
+impl From<DbErr> for DatabaseError {
+    /// Says what kind of failure it is, by the database's own codes.
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(message) | SqlErr::ForeignKeyConstraintViolation(message)) =
+            error.sql_err()
+        {
+            let name = sqlx_error(&error).and_then(|e| e.as_database_error()).and_then(|e| e.constraint());
             let found = CONSTRAINTS
                 .iter()
-                .find(|(_, name, columns)| by_name.as_deref() == Some(name) || message.ends_with(columns))
+                .find(|(_, by_name, columns)| name == Some(by_name) || message.ends_with(columns))
                 .map_or(Constraint::Other, |(constraint, ..)| *constraint);
-            DatabaseError::Constraint(found)
+            return Self::Constraint(found);
         }
-        None | Some(_) => DatabaseError::Other(error),
+        let Some(driver) = sqlx_error(&error) else {
+            return match &error {
+                DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Away(error),
+                _ => Self::Other(error),
+            };
+        };
+        match driver {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Away(error),
+            sqlx::Error::Database(e) => match fault(e.as_ref()) {
+                Fault::Again => Self::Again(error),
+                Fault::Away => Self::Away(error),
+                Fault::Other => Self::Other(error),
+            },
+            _ => Self::Other(error),
+        }
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(e))
+        | DbErr::Exec(RuntimeErr::SqlxError(e))
+        | DbErr::Query(RuntimeErr::SqlxError(e)) => Some(e),
+        _ => None,
+    }
+}
+
+enum Fault {
+    Again,
+    Away,
+    Other,
+}
+
+/// PostgreSQL's codes have five characters, SQLite's are numbers whose last byte is the kind.
+fn fault(error: &dyn sqlx::error::DatabaseError) -> Fault {
+    let code = error.code();
+    let code = code.as_deref().unwrap_or_default();
+    if code.len() == 5 {
+        return match (&code[..2], code) {
+            // A serialisation failure, a deadlock, a lock that did not come in time.
+            (_, "40001" | "40P01" | "55P03") => Fault::Again,
+            // Connection, resources (a full disk), operator, system, read-only.
+            ("08" | "53" | "57" | "58", _) | (_, "25006") => Fault::Away,
+            _ => Fault::Other,
+        };
+    }
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        // PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+        Ok(3 | 5 | 6 | 8 | 10 | 13 | 14) => Fault::Away,
+        _ => Fault::Other,
     }
 }
 
@@ -133,45 +206,72 @@ pub fn storable(at: Timestamp) -> Timestamp {
 }
 
 impl Database {
-    /// Opens a pool. `sqlite://FILE?mode=rwc` opens with a write-ahead log, foreign keys and full synchronisation: what was
+    /// Opens it. `sqlite://FILE?mode=rwc` opens with a write-ahead log, foreign keys and full synchronisation: what was
     /// acknowledged outlives a power cut. `postgres://…` is used as given.
     ///
     /// # Errors
     /// When the address is not one of the two, or nothing answers there.
     pub async fn connect(url: &str) -> Result<Self> {
-        let mut options = ConnectOptions::new(url);
-        options.sqlx_logging(false).acquire_timeout(Duration::from_secs(20)).max_connections(16);
-        if url.starts_with("sqlite:") {
-            options.map_sqlx_sqlite_opts(|o| {
-                o.pragma("journal_mode", "WAL")
-                    .pragma("synchronous", "FULL")
-                    .foreign_keys(true)
-                    .busy_timeout(Duration::from_secs(20))
-            });
-        }
-        let mut connection = sea_orm::Database::connect(options).await?;
         let queries = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&queries);
-        connection.set_metric_callback(move |_| {
-            counter.fetch_add(1, Ordering::Relaxed);
-        });
-        Ok(Self { connection, queries })
+        // The writer comes first: it makes a new SQLite file, and its write-ahead log.
+        let writer = Writer::open(url, &queries).await?;
+        let readers = open(url, READERS, &queries).await?;
+        Ok(Self { readers, writer, queries })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date: all that is missing or nothing. Of several that do at once one migrates, and the others wait.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(Migrator::up(&self.connection, None).await?)
+        let connection = self.writer.connection();
+        let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+        if sqlite {
+            // Inside a transaction this would change nothing. The writer has one connection.
+            connection.execute_unprepared("PRAGMA foreign_keys = OFF").await?;
+        }
+        let migrated = self.migrate_at_once(sqlite).await;
+        if sqlite {
+            connection.execute_unprepared("PRAGMA foreign_keys = ON").await?;
+        }
+        migrated
     }
 
-    /// Whether it answers.
-    pub async fn ready(&self) -> Result<()> {
-        self.connection.execute_unprepared("SELECT 1").await?;
-        Ok(())
+    async fn migrate_at_once(&self, sqlite: bool) -> Result<()> {
+        let tx = crate::writer::begin(self.writer.connection()).await?;
+        if sqlite {
+            Migrator::up(&tx, None).await?;
+            let broken = "SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1";
+            if let Some(row) = tx.query_one_raw(Statement::from_string(DbBackend::Sqlite, broken)).await? {
+                let table: String = row.try_get("", "name")?;
+                return Err(DatabaseError::Other(DbErr::Migration(format!("{table}: a row refers to none"))));
+            }
+        } else {
+            tx.execute_unprepared("SET LOCAL lock_timeout = '10min'").await?;
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(4702111234474983745)").await?;
+            Migrator::up(&tx, None).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Whether it can be written.
+    pub async fn ready(&self, now: Timestamp) -> Result<()> {
+        self.write(stored(now), |tx, now| {
+            Box::pin(async move {
+                let sql = "UPDATE pulse SET at = $1 WHERE id = 1";
+                let statement = Statement::from_sql_and_values(tx.0.get_database_backend(), sql, [(*now).into()]);
+                tx.0.execute_raw(statement).await?;
+                Ok::<_, DatabaseError>(())
+            })
+        })
+        .await
     }
 
     /// For reading outside a transaction.
     pub const fn read(&self) -> &DatabaseConnection {
-        &self.connection
+        &self.readers
+    }
+
+    /// What writes.
+    pub(crate) const fn writer(&self) -> &Writer {
+        &self.writer
     }
 
     /// Statements sent so far outside transactions and inside them: pages count their queries with it in tests.
@@ -179,40 +279,46 @@ impl Database {
         self.queries.load(Ordering::Relaxed)
     }
 
-    /// Begins a write. On SQLite it takes the write lock at once, so that a later statement never fails because another writer
-    /// came in between; on PostgreSQL rows are locked as they are read `for update` and revisions decide the rest.
-    pub async fn write(&self) -> Result<Tx> {
-        let options = match self.connection.get_database_backend() {
-            DbBackend::Sqlite => TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            },
-            _ => TransactionOptions::default(),
-        };
-        Ok(Tx(self.connection.begin_with_options(options).await?))
-    }
-
     /// Begins reading: every statement sees the rows of one instant. Ends when it is dropped.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let mut options = TransactionOptions::default();
         // SQLite's transactions are snapshots as they are.
-        if self.connection.get_database_backend() == DbBackend::Postgres {
+        if self.readers.get_database_backend() == DbBackend::Postgres {
             options.isolation_level = Some(IsolationLevel::RepeatableRead);
         }
-        Ok(self.connection.begin_with_options(options).await?)
+        Ok(self.readers.begin_with_options(options).await?)
     }
 }
 
-impl Tx {
-    /// Makes it last. An error means that nothing of it did.
-    pub async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+/// A pool of connections. A connection that was idle for a while is tried before it is used; others are not, as that would be
+/// a round trip for each statement.
+pub(crate) async fn open(url: &str, most: u32, queries: &Arc<AtomicU64>) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .sqlx_logging(false)
+        .acquire_timeout(PATIENCE)
+        .max_connections(most)
+        .test_before_acquire_if_idle_for(Duration::from_secs(30));
+    if url.starts_with("sqlite:") {
+        options.map_sqlx_sqlite_opts(|o| {
+            o.pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("recursive_triggers", "ON")
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+        });
+    } else {
+        // A lock that does not come, or somebody who went away inside a transaction, holds nobody up for long.
+        options.map_sqlx_postgres_opts(|o| {
+            o.options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")])
+        });
     }
-
-    /// For reading inside the transaction.
-    pub const fn read(&self) -> &DatabaseTransaction {
-        &self.0
-    }
+    let mut connection = sea_orm::Database::connect(options).await?;
+    let counter = Arc::clone(queries);
+    connection.set_metric_callback(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    Ok(connection)
 }
 
 /// Adds one row.
@@ -222,7 +328,7 @@ where
     A: ActiveModelTrait + ActiveModelBehavior + Send,
 {
     let row = model.into_active_model().reset_all();
-    A::Entity::insert(row).exec_without_returning(&tx.0).await.map_err(named)?;
+    A::Entity::insert(row).exec_without_returning(&tx.0).await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-use crate::connection::{corrupt, exactly_one, insert, instant, named, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, stored};
 use crate::entities::{answer_history, answers, deposits, dossiers, pieces};
 use crate::{Result, Tx};
 
@@ -253,8 +253,7 @@ pub async fn save_state<A: MovesDossier>(tx: &Tx, _permit: &Permit<A>, moved: &D
         .filter(dossiers::Column::Id.eq(moved.id.uuid()))
         .filter(dossiers::Column::Revision.eq(moved.revision - 1))
         .exec(&tx.0)
-        .await
-        .map_err(named)?;
+        .await?;
     exactly_one(TABLE, &updated)
 }
 
@@ -334,8 +333,7 @@ pub async fn save_answers(
     answers::Entity::insert_many(rows.map(|r| sea_orm::ActiveModelTrait::reset_all(r.into_active_model())))
         .on_conflict(replace)
         .exec_without_returning(&tx.0)
-        .await
-        .map_err(named)?;
+        .await?;
     let history = changed.iter().map(|a| answer_history::Model {
         id: history().uuid(),
         dossier_id: id.uuid(),
@@ -348,8 +346,7 @@ pub async fn save_answers(
     });
     answer_history::Entity::insert_many(history.map(|r| sea_orm::ActiveModelTrait::reset_all(r.into_active_model())))
         .exec_without_returning(&tx.0)
-        .await
-        .map_err(named)?;
+        .await?;
     Ok(())
 }
 

@@ -266,6 +266,17 @@ entities! {
         seq: i64,
         hash: String,
     }
+    journal_pending = "journal_pending" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        scope: String,
+        at: i64,
+        actor: Option<Uuid>,
+        action: String,
+        subject_kind: String,
+        subject: String,
+        details: String,
+    }
     journal = "journal" {
         #[sea_orm(primary_key, auto_increment = false)]
         scope: String,

@@ -14,7 +14,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::connection::{corrupt, exactly_one, insert, instant, named, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, stored};
 use crate::entities::{mark_history, marks, officers, recusals, seats, sheets};
 use crate::{Result, Tx};
 
@@ -418,7 +418,7 @@ pub async fn save_sheet<A: WritesSheet>(
     let replace = OnConflict::columns([marks::Column::SheetId, marks::Column::Criterion])
         .update_columns([marks::Column::Mark, marks::Column::Comment, marks::Column::UpdatedAt])
         .to_owned();
-    marks::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.0).await.map_err(named)?;
+    marks::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.0).await?;
     let rows = entries.iter().map(|(criterion, entry)| {
         sea_orm::ActiveModelTrait::reset_all(
             mark_history::Model {
@@ -434,6 +434,6 @@ pub async fn save_sheet<A: WritesSheet>(
             .into_active_model(),
         )
     });
-    mark_history::Entity::insert_many(rows).exec_without_returning(&tx.0).await.map_err(named)?;
+    mark_history::Entity::insert_many(rows).exec_without_returning(&tx.0).await?;
     Ok(())
 }

@@ -14,6 +14,8 @@ pub mod jury;
 pub mod mails;
 pub mod organisations;
 pub mod rankings;
+mod writer;
 
-pub use connection::{Constraint, Database, DatabaseError, Result, Tx, storable};
+pub use connection::{Constraint, Database, DatabaseError, Result, storable};
 pub use sea_orm::{ConnectionTrait, DbBackend};
+pub use writer::{Doing, Failure, Tx};

@@ -7,7 +7,9 @@ use ami_domain::ids::{AccountId, CallId, OrganisationId};
 use ami_domain::policy::{Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
 use crate::connection::{corrupt, exactly_one, insert, stored};
 use crate::entities::{accounts, dossiers, memberships, organisations};
@@ -82,6 +84,12 @@ pub async fn update_organisation(tx: &Tx, _permit: &Permit<acts::EditOrganisatio
 /// One organisation.
 pub async fn find(conn: &impl ConnectionTrait, id: OrganisationId) -> Result<Option<Organisation>> {
     organisations::Entity::find_by_id(id.uuid()).one(conn).await?.map(organisation).transpose()
+}
+
+/// Keeps an organisation from other writers until the transaction ends; gives whether there is one.
+pub async fn lock(tx: &Tx, id: OrganisationId) -> Result<bool> {
+    let row = organisations::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?;
+    Ok(row.is_some())
 }
 
 /// The organisations a person belongs to, by name.

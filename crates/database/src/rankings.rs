@@ -12,7 +12,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::connection::{corrupt, insert, instant, named, stored};
+use crate::connection::{corrupt, insert, instant, stored};
 use crate::entities::{decision_history, decisions, dossiers, rankings};
 use crate::{DatabaseError, Result, Tx};
 
@@ -196,8 +196,7 @@ pub async fn save_decision(tx: &Tx, _permit: &Permit<acts::Decide>, d: &Decision
     let touched = decisions::Entity::insert(sea_orm::ActiveModelTrait::reset_all(row.into_active_model()))
         .on_conflict(replace)
         .exec_without_returning(&tx.0)
-        .await
-        .map_err(named)?;
+        .await?;
     if touched != 1 {
         return Err(DatabaseError::Conflict { table: "decisions" });
     }

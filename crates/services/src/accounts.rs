@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use ami_database::accounts::{self as rows, Account, Purpose, Session};
-use ami_database::{Constraint, DatabaseError, Tx};
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, SessionId};
 use ami_domain::text;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use crate::attempts::Tried;
 use crate::tokens::{self, ACCESS_LIFETIME, REFRESH_LIFETIME};
-use crate::{Actor, App, Error, Kind, Problem, Result, outbox};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, outbox};
 
 /// Fewest characters of a password (ANSSI's advice for one without other factors).
 pub const PASSWORD_MIN: usize = 12;
@@ -82,7 +81,7 @@ async fn hashed(password: &str) -> Result<String> {
 
 /// Makes an account. Whoever has one already gets a message instead, and the answer does not tell the difference. `from` is the
 /// asker's network address.
-pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: Option<IpAddr>) -> Result<()> {
+pub async fn sign_up(app: &Arrival, email: &str, name: &str, password: &str, from: Option<IpAddr>) -> Result<()> {
     let mut problems = Vec::new();
     let email = read_email(email).map_err(|p| problems.push(p)).ok();
     let name = check_name(name).map_err(|p| problems.push(p)).ok();
@@ -92,12 +91,12 @@ pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: O
     let (Some(email), Some(name), true) = (email, name, problems.is_empty()) else {
         return Err(Error::invalid(problems));
     };
-    let now = app.clock.now();
+    let now = app.at;
     app.attempts.count(Tried::Mail, Some(&email), from, now)?;
     let hash = hashed(password).await?;
     let account = Account {
         id: app.id(),
-        email: email.clone(),
+        email,
         name,
         password_hash: Some(hash),
         email_confirmed_at: (!app.settings.confirm_email).then_some(now),
@@ -105,43 +104,40 @@ pub async fn sign_up(app: &App, email: &str, name: &str, password: &str, from: O
         created_at: now,
         disabled_at: None,
     };
-    let tx = app.database.write().await?;
-    match rows::insert_account(&tx, &account).await {
-        Ok(()) => {
-            if app.settings.confirm_email {
-                send_link(app, &tx, &account, Purpose::ConfirmEmail, "confirm_email", "").await?;
+    app.write(None, account, |work, account| {
+        Box::pin(async move {
+            if rows::find_by_email(work.tx.read(), &account.email).await?.is_some() {
+                let context = serde_json::json!({ "url": work.settings().url("/connexion") });
+                let mail = work.views().mail("account_exists", &context)?;
+                return outbox::enqueue(work, account.email.as_str(), mail, vec![]).await;
             }
-            tx.commit().await?;
-        }
-        Err(DatabaseError::Constraint(Constraint::AccountEmail)) => {
-            drop(tx);
-            let tx = app.database.write().await?;
-            let mail = app.views.mail("account_exists", &serde_json::json!({ "url": app.url("/connexion") }))?;
-            outbox::enqueue(app, &tx, email.as_str(), mail, vec![]).await?;
-            tx.commit().await?;
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
+            rows::insert_account(work.tx, account).await?;
+            if work.settings().confirm_email {
+                send_link(work, account, Purpose::ConfirmEmail, "confirm_email", "").await?;
+            }
+            Ok(())
+        })
+    })
+    .await
 }
 
 /// Sends a message with a link that can be used once; `about` is what it tells of besides.
-async fn send_link(app: &App, tx: &Tx, account: &Account, purpose: Purpose, template: &str, about: &str) -> Result<()> {
+async fn send_link(work: &Work<'_>, account: &Account, purpose: Purpose, template: &str, about: &str) -> Result<()> {
     let secret = tokens::secret().map_err(Error::internal)?;
-    let now = app.clock.now();
+    let now = work.at();
     let (path, hours) = match purpose {
         Purpose::ConfirmEmail => ("/compte/confirmation", 48),
         Purpose::ResetPassword => ("/compte/mot-de-passe", 2),
         Purpose::Invitation => ("/compte/mot-de-passe", 24 * 30),
     };
     let expires = now.checked_add(SignedDuration::from_hours(hours)).map_err(Error::internal)?;
-    rows::insert_token(tx, app.id(), account.id, purpose, &secret.hash, now, expires).await?;
-    let url = app.url(&format!("{path}?jeton={}", secret.token));
+    rows::insert_token(work.tx, work.id(), account.id, purpose, &secret.hash, now, expires).await?;
+    let url = work.settings().url(&format!("{path}?jeton={}", secret.token));
     let context = serde_json::json!({
         "name": account.name, "url": url, "expires": ami_views::date_time(expires), "about": about,
     });
-    let mail = app.views.mail(template, &context)?;
-    outbox::enqueue(app, tx, account.email.as_str(), mail, vec![]).await
+    let mail = work.views().mail(template, &context)?;
+    outbox::enqueue(work, account.email.as_str(), mail, vec![]).await
 }
 
 /// What an invitation is about, and where it leads whoever has an account.
@@ -157,36 +153,37 @@ pub(crate) struct Invited<'a> {
 }
 
 /// Finds the account with an address, or makes one without password; either way its holder gets a message.
-pub(crate) async fn invite(app: &App, tx: &Tx, email: &Email, name: &str, to: &Invited<'_>) -> Result<AccountId> {
-    if let Some(account) = rows::find_by_email(tx.read(), email).await? {
+pub(crate) async fn invite(work: &Work<'_>, email: &Email, name: &str, to: &Invited<'_>) -> Result<AccountId> {
+    if let Some(account) = rows::find_by_email(work.tx.read(), email).await? {
         // Whoever was invited before and has not chosen a password yet needs a link that works.
         if account.password_hash.is_none() {
-            send_link(app, tx, &account, Purpose::Invitation, to.newcomer, to.about).await?;
+            send_link(work, &account, Purpose::Invitation, to.newcomer, to.about).await?;
         } else {
-            let context = serde_json::json!({ "name": account.name, "url": app.url(to.path), "about": to.about });
-            let mail = app.views.mail(to.known, &context)?;
-            outbox::enqueue(app, tx, account.email.as_str(), mail, vec![]).await?;
+            let context =
+                serde_json::json!({ "name": account.name, "url": work.settings().url(to.path), "about": to.about });
+            let mail = work.views().mail(to.known, &context)?;
+            outbox::enqueue(work, account.email.as_str(), mail, vec![]).await?;
         }
         return Ok(account.id);
     }
     let account = Account {
-        id: app.id(),
+        id: work.id(),
         email: email.clone(),
         name: check_name(name).map_err(|p| Error::invalid(vec![p]))?,
         password_hash: None,
         email_confirmed_at: None,
         administrator: false,
-        created_at: app.clock.now(),
+        created_at: work.at(),
         disabled_at: None,
     };
-    rows::insert_account(tx, &account).await?;
-    send_link(app, tx, &account, Purpose::Invitation, to.newcomer, to.about).await?;
+    rows::insert_account(work.tx, &account).await?;
+    send_link(work, &account, Purpose::Invitation, to.newcomer, to.about).await?;
     Ok(account.id)
 }
 
 /// Makes an account at once, as the installation's own command line does.
 pub async fn create_account(
-    app: &App,
+    app: &Arrival,
     email: &str,
     name: &str,
     password: &str,
@@ -195,7 +192,7 @@ pub async fn create_account(
     let email = read_email(email).map_err(|p| Error::invalid(vec![p]))?;
     let name = check_name(name).map_err(|p| Error::invalid(vec![p]))?;
     check_password(password, "/password").map_err(|p| Error::invalid(vec![p]))?;
-    let now = app.clock.now();
+    let now = app.at;
     let account = Account {
         id: app.id(),
         email,
@@ -206,66 +203,86 @@ pub async fn create_account(
         created_at: now,
         disabled_at: None,
     };
-    let tx = app.database.write().await?;
-    rows::insert_account(&tx, &account).await?;
-    tx.commit().await?;
-    Ok(account.id)
+    app.write(None, account, |work, account| {
+        Box::pin(async move {
+            rows::insert_account(work.tx, account).await?;
+            Ok(account.id)
+        })
+    })
+    .await
 }
 
 /// Confirms an address with the token that was sent there.
-pub async fn confirm_email(app: &App, token: &str) -> Result<()> {
-    let tx = app.database.write().await?;
-    let now = app.clock.now();
-    let owner = rows::take_token(&tx, &[Purpose::ConfirmEmail], &tokens::hash_token(token), now).await?;
-    let owner = owner.ok_or_else(|| Error::field("/token", "token"))?;
-    rows::confirm_email(&tx, owner, now).await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn confirm_email(app: &Arrival, token: &str) -> Result<()> {
+    app.write(None, tokens::hash_token(token), |work, hash| {
+        Box::pin(async move {
+            let owner = rows::take_token(work.tx, &[Purpose::ConfirmEmail], hash, work.at()).await?;
+            let owner = owner.ok_or_else(|| Error::field("/token", "token"))?;
+            Ok(rows::confirm_email(work.tx, owner, work.at()).await?)
+        })
+    })
+    .await
 }
 
 /// Sends a link to choose another password; the answer does not tell whether there is an account.
-pub async fn request_password_reset(app: &App, email: &str, from: Option<IpAddr>) -> Result<()> {
+pub async fn request_password_reset(app: &Arrival, email: &str, from: Option<IpAddr>) -> Result<()> {
     let email = read_email(email).map_err(|p| Error::invalid(vec![p]))?;
-    app.attempts.count(Tried::Mail, Some(&email), from, app.clock.now())?;
-    let Some(account) = rows::find_by_email(app.database.read(), &email).await? else { return Ok(()) };
-    let tx = app.database.write().await?;
-    send_link(app, &tx, &account, Purpose::ResetPassword, "reset_password", "").await?;
-    tx.commit().await?;
-    Ok(())
+    app.attempts.count(Tried::Mail, Some(&email), from, app.at)?;
+    app.write(None, email, |work, email| {
+        Box::pin(async move {
+            let Some(account) = rows::find_by_email(work.tx.read(), email).await? else { return Ok(()) };
+            send_link(work, &account, Purpose::ResetPassword, "reset_password", "").await
+        })
+    })
+    .await
 }
 
 /// Whether a link to choose a password is still good.
-pub async fn password_token_is_good(app: &App, token: &str) -> Result<bool> {
+pub async fn password_token_is_good(app: &Arrival, token: &str) -> Result<bool> {
     let purposes = [Purpose::ResetPassword, Purpose::Invitation];
     let hash = tokens::hash_token(token);
-    Ok(rows::token_owner(app.database.read(), &purposes, &hash, app.clock.now()).await?.is_some())
+    Ok(rows::token_owner(app.database.read(), &purposes, &hash, app.at).await?.is_some())
 }
 
 /// Sets a password with a token, and ends every session of the account.
-pub async fn choose_password(app: &App, token: &str, password: &str) -> Result<()> {
+pub async fn choose_password(app: &Arrival, token: &str, password: &str) -> Result<()> {
     check_password(password, "/password").map_err(|p| Error::invalid(vec![p]))?;
     let hash = hashed(password).await?;
-    let tx = app.database.write().await?;
-    let now = app.clock.now();
-    let purposes = [Purpose::ResetPassword, Purpose::Invitation];
-    let owner = rows::take_token(&tx, &purposes, &tokens::hash_token(token), now).await?;
-    let owner = owner.ok_or_else(|| Error::field("/token", "token"))?;
-    rows::set_password(&tx, owner, &hash, now).await?;
-    rows::revoke_sessions(&tx, owner, now).await?;
-    tx.commit().await?;
-    Ok(())
+    app.write(None, (tokens::hash_token(token), hash), |work, (token, hash)| {
+        Box::pin(async move {
+            let (tx, now) = (work.tx, work.at());
+            let purposes = [Purpose::ResetPassword, Purpose::Invitation];
+            let owner = rows::take_token(tx, &purposes, token, now).await?;
+            let owner = owner.ok_or_else(|| Error::field("/token", "token"))?;
+            rows::set_password(tx, owner, hash, now).await?;
+            Ok(rows::revoke_sessions(tx, owner, now).await?)
+        })
+    })
+    .await
 }
 
-async fn begin_session(app: &App, tx: &Tx, account: AccountId, family: Option<SessionId>) -> Result<SignedIn> {
+/// A session as it was written; its access token is signed once it lasts.
+struct Begun {
+    account: AccountId,
+    family: SessionId,
+    refresh_token: String,
+}
+
+async fn begin_session(work: &Work<'_>, account: AccountId, family: Option<SessionId>) -> Result<Begun> {
     let secret = tokens::secret().map_err(Error::internal)?;
-    let now = app.clock.now();
-    let id: SessionId = app.id();
+    let now = work.at();
+    let id: SessionId = work.id();
     let family = family.unwrap_or(id);
     let expires_at = now.checked_add(REFRESH_LIFETIME).map_err(Error::internal)?;
     let session = Session { id, account, family, expires_at, rotated_at: None, revoked_at: None };
-    rows::insert_session(tx, &session, &secret.hash, now).await?;
-    let access_token = app.keys.sign(account.uuid(), family.uuid(), now).map_err(Error::internal)?;
-    Ok(SignedIn { access_token, refresh_token: secret.token, expires_in: ACCESS_LIFETIME.as_secs() })
+    rows::insert_session(work.tx, &session, &secret.hash, now).await?;
+    Ok(Begun { account, family, refresh_token: secret.token })
+}
+
+fn signed_in(app: &Arrival, begun: Begun) -> Result<SignedIn> {
+    let Begun { account, family, refresh_token } = begun;
+    let access_token = app.keys.sign(account.uuid(), family.uuid(), app.at).map_err(Error::internal)?;
+    Ok(SignedIn { access_token, refresh_token, expires_in: ACCESS_LIFETIME.as_secs() })
 }
 
 /// Signs in with an address and a password.
@@ -273,10 +290,10 @@ async fn begin_session(app: &App, tx: &Tx, account: AccountId, family: Option<Se
 /// # Errors
 /// `sign-in` for a wrong pair (it does not tell which), `confirm-email` when the address was not confirmed yet,
 /// `too-many-sign-ins` after a series of wrong pairs.
-pub async fn sign_in(app: &App, email: &str, password: &str, from: Option<IpAddr>) -> Result<SignedIn> {
+pub async fn sign_in(app: &Arrival, email: &str, password: &str, from: Option<IpAddr>) -> Result<SignedIn> {
     let refused = || Error::new(Kind::SignInFirst, "sign-in");
     let email = Email::parse(email).ok();
-    app.attempts.count(Tried::SignIn, email.as_ref(), from, app.clock.now())?;
+    app.attempts.count(Tried::SignIn, email.as_ref(), from, app.at)?;
     let account = match &email {
         Some(email) => rows::find_by_email(app.database.read(), email).await?,
         None => None,
@@ -291,47 +308,50 @@ pub async fn sign_in(app: &App, email: &str, password: &str, from: Option<IpAddr
     if account.email_confirmed_at.is_none() {
         return Err(Error::new(Kind::Forbidden, "confirm-email"));
     }
-    let tx = app.database.write().await?;
-    let signed = begin_session(app, &tx, account.id, None).await?;
-    tx.commit().await?;
-    Ok(signed)
+    let begun = app
+        .write(None, account.id, |work, &account| Box::pin(async move { begin_session(work, account, None).await }))
+        .await?;
+    signed_in(app, begun)
 }
 
 /// Exchanges a refresh token. One that was used already ends its whole sign-in: somebody else has it.
-pub async fn refresh(app: &App, token: &str) -> Result<SignedIn> {
-    let refused = || Error::new(Kind::SignInFirst, "sign-in-first");
-    let tx = app.database.write().await?;
-    let now = app.clock.now();
-    let session = rows::find_session(tx.read(), &tokens::hash_token(token)).await?.ok_or_else(refused)?;
-    if session.revoked_at.is_some() || session.expires_at <= now {
-        return Err(refused());
-    }
-    let used_at = match session.rotated_at {
-        None if !rows::rotate_session(&tx, session.id, now).await? => Some(now),
-        other => other,
-    };
-    // Two windows of one browser may both be the first; anything later is somebody else.
-    if used_at.is_some_and(|at| now.duration_since(at) > REUSE_GRACE) {
-        rows::revoke_family(&tx, session.family, now).await?;
-        tx.commit().await?;
-        return Err(refused());
-    }
-    let signed = begin_session(app, &tx, session.account, Some(session.family)).await?;
-    tx.commit().await?;
-    Ok(signed)
+pub async fn refresh(app: &Arrival, token: &str) -> Result<SignedIn> {
+    let begun = app
+        .write(None, tokens::hash_token(token), |work, hash| {
+            Box::pin(async move {
+                let (tx, now) = (work.tx, work.at());
+                let Some(session) = rows::find_session(tx.read(), hash).await? else { return Ok(None) };
+                if session.revoked_at.is_some() || session.expires_at <= now {
+                    return Ok(None);
+                }
+                let used_at = match session.rotated_at {
+                    None if !rows::rotate_session(tx, session.id, now).await? => Some(now),
+                    other => other,
+                };
+                // Two windows of one browser may both be the first; anything later is somebody else.
+                if used_at.is_some_and(|at| now.duration_since(at) > REUSE_GRACE) {
+                    // Refused outside: an error here would undo it.
+                    rows::revoke_family(tx, session.family, now).await?;
+                    return Ok(None);
+                }
+                Ok(Some(begin_session(work, session.account, Some(session.family)).await?))
+            })
+        })
+        .await?;
+    signed_in(app, begun.ok_or_else(|| Error::new(Kind::SignInFirst, "sign-in-first"))?)
 }
 
 /// Ends a sign-in: its access tokens stop working at once.
-pub async fn sign_out(app: &App, family: SessionId) -> Result<()> {
-    let tx = app.database.write().await?;
-    rows::revoke_family(&tx, family, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn sign_out(app: &Arrival, family: SessionId) -> Result<()> {
+    app.write(None, family, |work, &family| {
+        Box::pin(async move { Ok(rows::revoke_family(work.tx, family, work.at()).await?) })
+    })
+    .await
 }
 
 /// Whom an access token stands for; `None` when it is not good, was signed out, or the account was shut.
-pub async fn authenticate(app: &App, token: &str) -> Result<Option<Signed>> {
-    let Some(claims) = app.keys.verify(token, app.clock.now()) else { return Ok(None) };
+pub async fn authenticate(app: &Arrival, token: &str) -> Result<Option<Signed>> {
+    let Some(claims) = app.keys.verify(token, app.at) else { return Ok(None) };
     let (account, family): (AccountId, SessionId) = (claims.sub.into(), claims.fam.into());
     if !rows::family_stands(app.database.read(), family).await? {
         return Ok(None);
@@ -341,7 +361,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Option<Signed>> {
 }
 
 /// What decides about access for an account: how the demonstration acts in its people's names.
-pub async fn actor(app: &App, account: AccountId) -> Result<Actor> {
+pub async fn actor(app: &Arrival, account: AccountId) -> Result<Actor> {
     let found = rows::actor(app.database.read(), account).await?;
     Ok(found.ok_or_else(Error::not_found)?.1)
 }
@@ -379,7 +399,7 @@ pub struct MySeat {
 }
 
 /// Reads one's own account.
-pub async fn show_me(app: &App, signed: &Signed) -> Result<Me> {
+pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
     let conn = app.database.read();
     let organisations = ami_database::organisations::of_account(conn, signed.account.id).await?;
     let calls = if signed.actor.seats.is_empty() && signed.actor.officer_of.is_empty() {

@@ -1,11 +1,15 @@
-//! What every use case needs: the database, the storage, the clock, the ids, the keys.
+//! What every use case works with: the application, the instant at which a request arrived, and the transaction of a write.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
-use ami_database::{Database, storable};
+use ami_database::{Database, DatabaseError, Doing, Tx, journal, storable};
+use ami_domain::ids::{AccountId, CallId};
+use ami_domain::journal::Act;
+use ami_domain::policy::{Action, Actor};
 use ami_storage::{Scanner, Spool, Storage};
 use ami_views::Views;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +17,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::attempts::Attempts;
 use crate::tokens::Keys;
+use crate::{Error, Result};
 
 /// The server's clock. Time is read here and nowhere else.
 #[derive(Debug, Clone)]
@@ -84,7 +89,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct App {
     /// Rows.
-    pub database: Database,
+    pub database: Arc<Database>,
     /// Files.
     pub storage: Storage,
     /// Files on their way in.
@@ -106,17 +111,143 @@ pub struct App {
 }
 
 impl App {
-    /// A fresh id, ordered by the application's clock.
-    pub fn id<T: From<Uuid>>(&self) -> T {
-        let now = self.clock.now();
-        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-        let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-        Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)).into()
+    /// The application as a request finds it that arrived at `at`.
+    pub fn at(&self, at: Timestamp) -> Arrival {
+        Arrival { app: self.clone(), at }
+    }
+
+    /// The same, for work that arrives now.
+    pub fn now(&self) -> Arrival {
+        self.at(self.clock.now())
     }
 
     /// A page of the application, for e-mails.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.settings.public_url)
+        self.settings.url(path)
+    }
+}
+
+impl Settings {
+    /// A page of the application.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+}
+
+/// A request that arrived: the application, and the one instant that counts for all it does, however long it waits.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    app: App,
+    /// When its head was read.
+    pub at: Timestamp,
+}
+
+impl Deref for Arrival {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+fn id_at<T: From<Uuid>>(at: Timestamp) -> T {
+    let seconds = u64::try_from(at.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(at.subsec_nanosecond()).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)).into()
+}
+
+impl Arrival {
+    /// A fresh id, ordered by the instant of arrival.
+    pub fn id<T: From<Uuid>>(&self) -> T {
+        id_at(self.at)
+    }
+
+    /// Does an act in one transaction, which lasts when the act gives `Ok`. Who asks is read again inside it, so that what they
+    /// were a moment ago decides nothing. The act holds nothing but what it is given and may run twice: what it needs of the
+    /// outside (a hash, a drawing, a file) is made before or after it.
+    ///
+    /// # Errors
+    /// The act's own; `busy`, `away` (nothing was done) or `unanswered` (it is not known) when the database cannot.
+    pub async fn write<A, T, F>(&self, who: Option<&Actor>, given: A, act: F) -> Result<T>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Work<'t>, &'t A) -> Doing<'t, T, Error> + Send + Sync + 'static,
+    {
+        let frame = Frame { at: self.at, views: Arc::clone(&self.app.views), settings: Arc::clone(&self.app.settings) };
+        let account = who.map(|actor| actor.account);
+        self.app
+            .database
+            .write((frame, account, given, act), |tx, (frame, account, given, act)| {
+                Box::pin(async move {
+                    let who = match account {
+                        Some(account) => {
+                            ami_database::accounts::actor(tx.read(), *account).await?.map(|(_, actor)| actor)
+                        }
+                        None => None,
+                    };
+                    act(&Work { tx, who, frame }, given).await
+                })
+            })
+            .await
+    }
+}
+
+/// What a write takes along of the application: nothing that can wait for anything.
+#[derive(Debug)]
+struct Frame {
+    at: Timestamp,
+    views: Arc<Views>,
+    settings: Arc<Settings>,
+}
+
+/// A write under way.
+#[derive(Debug)]
+pub struct Work<'t> {
+    /// Its transaction.
+    pub tx: &'t Tx,
+    who: Option<Actor>,
+    frame: &'t Frame,
+}
+
+impl Work<'_> {
+    /// Who asks, as they stand in this transaction.
+    pub const fn who(&self) -> Option<&Actor> {
+        self.who.as_ref()
+    }
+
+    /// When the request arrived.
+    pub const fn at(&self) -> Timestamp {
+        self.frame.at
+    }
+
+    /// A fresh id, ordered by the instant of arrival.
+    pub fn id<T: From<Uuid>>(&self) -> T {
+        id_at(self.frame.at)
+    }
+
+    /// Sentences.
+    pub fn views(&self) -> &Views {
+        &self.frame.views
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> &Settings {
+        &self.frame.settings
+    }
+
+    /// Records an act in the journal of its call.
+    pub(crate) async fn record(
+        &self,
+        call: Option<CallId>,
+        actor: Option<AccountId>,
+        action: Action,
+        subject: (&'static str, String),
+        details: serde_json::Value,
+    ) -> std::result::Result<(), DatabaseError> {
+        let (subject_kind, subject) = subject;
+        let act = Act { call, at: self.at(), actor, action: action.code(), subject_kind, subject, details };
+        journal::append(self.tx, self.id(), &act).await
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
-use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, load_call};
 
 /// A call in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -48,9 +48,9 @@ pub struct CallView {
     pub definition: CallDefinition,
 }
 
-fn summary(app: &App, call: Call) -> CallSummary {
+fn summary(app: &Arrival, call: Call) -> CallSummary {
     CallSummary {
-        phase: call.phase(app.clock.now()),
+        phase: call.phase(app.at),
         code: call.definition.code,
         title: call.definition.title,
         opens: call.definition.calendar.opens,
@@ -60,13 +60,13 @@ fn summary(app: &App, call: Call) -> CallSummary {
 }
 
 /// A part of the calls that the reader may see, newest first.
-pub async fn page_calls(app: &App, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
+pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
     part.cut("calls", list_calls(app, who).await?, |c| c.code.clone())
 }
 
 /// The calls that the reader may see, newest first.
-pub async fn list_calls(app: &App, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
-    let now = app.clock.now();
+pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
+    let now = app.at;
     let calls = rows::all(app.database.read()).await?;
     Ok(calls
         .into_iter()
@@ -76,21 +76,21 @@ pub async fn list_calls(app: &App, who: Option<&Actor>) -> Result<Vec<CallSummar
 }
 
 /// One call.
-pub async fn show_call(app: &App, who: Option<&Actor>, code: &str) -> Result<CallView> {
+pub async fn show_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<CallView> {
     let call = load_call(app.database.read(), code).await?;
-    let now = app.clock.now();
+    let now = app.at;
     decide(Action::ReadCall, who, &Subject::call(call.facts(now)))?;
     Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
 }
 
 /// Writes a new call in draft, with its first officer.
 pub async fn create_call(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     definition: serde_json::Value,
     officer: AccountId,
 ) -> Result<CallView> {
-    let permit = permit::<acts::CreateCall>(who, &Subject::default())?;
+    decide(Action::CreateCall, who, &Subject::default())?;
     let wrong = |at: &str, problem: String| Problem {
         pointer: format!("/{}", at.replace('.', "/")).trim_end_matches('/').to_owned(),
         code: "definition".into(),
@@ -102,39 +102,53 @@ pub async fn create_call(
     if !problems.is_empty() {
         return Err(Error::invalid(problems));
     }
-    let tx = app.database.write().await?;
-    let id = app.id();
-    rows::insert_call(&tx, &permit, id, &definition, officer, app.clock.now()).await?;
-    let subject = ("call", definition.code.clone());
-    record(app, &tx, Some(id), Some(permit.by()), Action::CreateCall, subject, serde_json::json!({})).await?;
-    tx.commit().await?;
-    Ok(CallView { phase: Phase::Draft, version: 0, now: app.clock.now(), definition })
+    app.write(who, (definition.clone(), officer), |work, (definition, officer)| {
+        Box::pin(async move {
+            let permit = permit::<acts::CreateCall>(work.who(), &Subject::default())?;
+            let id = work.id();
+            rows::insert_call(work.tx, &permit, id, definition, *officer, work.at()).await?;
+            let subject = ("call", definition.code.clone());
+            work.record(Some(id), Some(permit.by()), Action::CreateCall, subject, serde_json::json!({})).await?;
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition })
 }
 
 /// Moves a call to its next state; publication freezes what is written in it.
-pub async fn advance_call(app: &App, who: Option<&Actor>, code: &str, to: CallState) -> Result<CallSummary> {
-    let call = load_call(app.database.read(), code).await?;
-    let now = app.clock.now();
-    let permit = permit::<acts::AdvanceCall>(who, &Subject::call(call.facts(now)))?;
-    call.state.advance(to, &call.definition.calendar, now).map_err(|error| match error {
+pub async fn advance_call(app: &Arrival, who: Option<&Actor>, code: &str, to: CallState) -> Result<CallSummary> {
+    let call = app
+        .write(who, (code.to_owned(), to), |work, (code, to)| {
+            Box::pin(async move {
+                let call = rows::find_by_code_for_update(work.tx, code).await?.ok_or_else(Error::not_found)?;
+                let permit = permit::<acts::AdvanceCall>(work.who(), &Subject::call(call.facts(work.at())))?;
+                call.state.advance(*to, &call.definition.calendar, work.at()).map_err(refusal)?;
+                rows::set_state(work.tx, &permit, &call, *to, work.at()).await?;
+                let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
+                let subject = ("call", code.clone());
+                work.record(Some(call.id), Some(permit.by()), Action::AdvanceCall, subject, details).await?;
+                Ok(Call { state: *to, ..call })
+            })
+        })
+        .await?;
+    Ok(summary(app, call))
+}
+
+fn refusal(error: AdvanceError) -> Error {
+    match error {
         AdvanceError::Impossible { from, to } => {
             Error::new(Kind::Conflict, "call-step").with("from", from.as_str()).with("to", to.as_str())
         }
         AdvanceError::StillOpen { closes } => {
             Error::new(Kind::Conflict, "call-open").with("closes", ami_views::date_time(closes))
         }
-    })?;
-    let tx = app.database.write().await?;
-    rows::set_state(&tx, &permit, &call, to, now).await?;
-    let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::AdvanceCall, ("call", code.to_owned()), details).await?;
-    tx.commit().await?;
-    Ok(summary(app, Call { state: to, ..call }))
+    }
 }
 
 /// The states that an officer may move a call to.
-pub async fn next_states(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<CallState>> {
+pub async fn next_states(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<CallState>> {
     let call = load_call(app.database.read(), code).await?;
-    decide(Action::AdvanceCall, who, &Subject::call(call.facts(app.clock.now())))?;
+    decide(Action::AdvanceCall, who, &Subject::call(call.facts(app.at)))?;
     Ok(call.state.next().to_vec())
 }

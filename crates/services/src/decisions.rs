@@ -10,7 +10,7 @@ use ami_domain::answer::Answer;
 use ami_domain::decision::{Decision, DecisionError, DecisionKind, Proposal};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::form::FieldKind;
-use ami_domain::ids::{AccountId, DossierId};
+use ami_domain::ids::{AccountId, DossierId, RankingId};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::dossiers::load_contents;
 use crate::part::{Page, Part};
-use crate::{Actor, App, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings, record};
+use crate::{Actor, Arrival, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings};
 
 /// A decision on a dossier.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -54,44 +54,79 @@ fn view(d: &Decision) -> DecisionView {
 
 /// Records a decision. Without an amount, a retained dossier gets what it asked for. `if_match` is the revision of the decision
 /// that the writer has seen, 0 for none.
+///
+/// # Errors
+/// `ranking-moved` when a ranking was computed at this moment.
 pub async fn record_decision(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: DossierId,
     if_match: Option<i64>,
-    mut proposal: Proposal,
+    proposal: Proposal,
 ) -> Result<DecisionView> {
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let permit = permit::<acts::Decide>(who, &about(app, &call, &dossier))?;
-    let before = rows::find_decision(tx.read(), id).await?;
-    let revision = before.as_ref().map_or(0, |d| d.revision);
-    if if_match.is_some_and(|seen| seen != revision) {
-        let current = before.as_ref().map(|d| serde_json::to_value(view(d))).transpose().map_err(Error::internal)?;
-        return Err(Error { current, ..Error::new(Kind::Stale, "stale") });
-    }
-    let ranking = rows::latest(tx.read(), call.id).await?;
-    let ranked = ranking
-        .as_ref()
-        .map(rankings::read_view)
-        .transpose()?
-        .is_some_and(|r| r.lots.iter().any(|l| l.dossiers.iter().any(|d| d.id == id.uuid())));
-    let ceiling = call.definition.lot(&dossier.lot).map_or(0, |l| l.ceiling_cents);
-    let state = dossier.state_name();
-    if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
-        let loaded = load_contents(app, tx.read(), call.clone(), dossier).await?;
-        proposal.amount_cents = loaded
-            .call
-            .definition
-            .form
-            .fields()
-            .filter(|f| matches!(f.kind, FieldKind::Amount { within_lot_ceiling: true }))
-            .find_map(|f| match loaded.answers.get(&f.code) {
-                Some(Answer::Amount(cents)) => Some(*cents),
-                _ => None,
-            });
-    }
-    let proposal = proposal.check(state, ceiling, ranked).map_err(|error| match error {
+    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    decide(Action::Decide, who, &about(app.at, &call, &dossier))?;
+    // A ranking takes too long to read for a transaction: only that it is still the newest one is looked at there.
+    let ranking = rankings::latest(app, &call).await?.map(|r| {
+        let ranked = r.lots.iter().any(|l| l.dossiers.iter().any(|d| d.id == id.uuid()));
+        (RankingId::from(r.id), ranked)
+    });
+    app.write(who, (id, if_match, proposal, ranking), |work, (id, if_match, proposal, ranking)| {
+        Box::pin(async move {
+            let (tx, id) = (work.tx, *id);
+            let (call, dossier) = lock_dossier(tx, id).await?;
+            let permit = permit::<acts::Decide>(work.who(), &about(work.at(), &call, &dossier))?;
+            let before = rows::find_decision(tx.read(), id).await?;
+            let revision = before.as_ref().map_or(0, |d| d.revision);
+            if if_match.is_some_and(|seen| seen != revision) {
+                let current =
+                    before.as_ref().map(|d| serde_json::to_value(view(d))).transpose().map_err(Error::internal)?;
+                return Err(Error { current, ..Error::new(Kind::Stale, "stale") });
+            }
+            let newest = rows::rankings(tx.read(), call.id).await?.first().map(|(id, ..)| *id);
+            if newest != ranking.map(|(id, _)| id) {
+                return Err(rankings::ranking_moved());
+            }
+            let ranked = ranking.is_some_and(|(_, ranked)| ranked);
+            let ceiling = call.definition.lot(&dossier.lot).map_or(0, |l| l.ceiling_cents);
+            let state = dossier.state_name();
+            let mut proposal = proposal.clone();
+            if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
+                let loaded = load_contents(work.at(), tx.read(), call.clone(), dossier).await?;
+                proposal.amount_cents = loaded
+                    .call
+                    .definition
+                    .form
+                    .fields()
+                    .filter(|f| matches!(f.kind, FieldKind::Amount { within_lot_ceiling: true }))
+                    .find_map(|f| match loaded.answers.get(&f.code) {
+                        Some(Answer::Amount(cents)) => Some(*cents),
+                        _ => None,
+                    });
+            }
+            let proposal = proposal.check(state, ceiling, ranked).map_err(refusal)?;
+            let decision = Decision {
+                dossier: id,
+                kind: proposal.kind,
+                amount_cents: proposal.amount_cents,
+                reason: proposal.reason,
+                ranking: newest,
+                revision: revision + 1,
+                at: work.at(),
+                by: permit.by(),
+            };
+            rows::save_decision(tx, &permit, &decision, work.id()).await?;
+            let details = json!({ "decision": decision.kind, "amount_cents": decision.amount_cents });
+            let subject = ("dossier", id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::Decide, subject, details).await?;
+            Ok(view(&decision))
+        })
+    })
+    .await
+}
+
+fn refusal(error: DecisionError) -> Error {
+    match error {
         DecisionError::AmountMissing => Error::field("/amount", "amount-missing"),
         DecisionError::AmountUnexpected => Error::field("/amount", "amount-unexpected"),
         DecisionError::AboveCeiling { ceiling_cents } => Error::invalid(vec![crate::Problem {
@@ -102,29 +137,14 @@ pub async fn record_decision(
         DecisionError::NoReason => Error::field("/reason", "reason-needed"),
         DecisionError::State(_) => Error::new(Kind::Conflict, "decision-state"),
         DecisionError::NoRanking => rankings::no_ranking(),
-    })?;
-    let decision = Decision {
-        dossier: id,
-        kind: proposal.kind,
-        amount_cents: proposal.amount_cents,
-        reason: proposal.reason,
-        ranking: ranking.map(|r| r.id),
-        revision: revision + 1,
-        at: app.clock.now(),
-        by: permit.by(),
-    };
-    rows::save_decision(&tx, &permit, &decision, app.id()).await?;
-    let details = json!({ "decision": decision.kind, "amount_cents": decision.amount_cents });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::Decide, ("dossier", id.to_string()), details).await?;
-    tx.commit().await?;
-    Ok(view(&decision))
+    }
 }
 
 /// The decision on a dossier, for an officer.
-pub async fn show_decision(app: &App, who: Option<&Actor>, id: DossierId) -> Result<Option<DecisionView>> {
+pub async fn show_decision(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Option<DecisionView>> {
     let conn = app.database.read();
     let (call, dossier) = load_dossier(conn, id).await?;
-    decide(Action::ReviewDossier, who, &about(app, &call, &dossier))?;
+    decide(Action::ReviewDossier, who, &about(app.at, &call, &dossier))?;
     Ok(rows::find_decision(conn, id).await?.as_ref().map(view))
 }
 
@@ -169,9 +189,9 @@ pub struct DecisionLine {
 ///
 /// # Errors
 /// `sealed` before closing.
-async fn decided_call(app: &App, who: Option<&Actor>, code: &str) -> Result<Call> {
+async fn decided_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
     let call = load_call(app.database.read(), code).await?;
-    let facts = call.facts(app.clock.now());
+    let facts = call.facts(app.at);
     decide(Action::ReadDecisions, who, &Subject::call(facts))?;
     if facts.phase.sealed() {
         return Err(
@@ -186,7 +206,7 @@ fn places(ranking: Option<&rankings::RankingView>) -> BTreeMap<Uuid, &rankings::
 }
 
 /// Every filed dossier of a call with what was decided, by lot, rank and number.
-pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
+pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
     let ranking = rankings::latest(app, &call).await?;
@@ -200,7 +220,7 @@ pub async fn list_decisions(app: &App, who: Option<&Actor>, code: &str) -> Resul
 }
 
 /// The same, in parts.
-pub async fn page_decisions(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
+pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
     let ranking = rankings::latest(app, &call).await?;
@@ -236,7 +256,7 @@ pub struct DecisionTotals {
 ///
 /// # Errors
 /// `sealed` before closing.
-pub async fn count_decisions(app: &App, who: Option<&Actor>, code: &str) -> Result<DecisionTotals> {
+pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DecisionTotals> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
     let filed = dossiers::count_filed(conn, &dossiers::Filed { call: call.id, lot: None, state: None }).await?;
@@ -310,13 +330,13 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 }
 
 /// The decisions as CSV that a French spreadsheet opens right.
-pub async fn decisions_csv(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
 }
 
 /// The decisions as XLSX.
-pub async fn decisions_xlsx(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
 }

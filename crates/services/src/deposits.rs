@@ -6,7 +6,7 @@ use ami_documents::{ReceiptDocument, ReceiptPiece};
 use ami_domain::call::{day, implicit_rejection_day};
 use ami_domain::completeness::Gap;
 use ami_domain::deposit::{Content, Deposit, FiledPiece};
-use ami_domain::dossier::DossierError;
+use ami_domain::dossier::{Dossier, DossierError};
 use ami_domain::ids::DossierId;
 use ami_domain::policy::{Action, acts, decide, permit};
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::dossiers::load_contents;
-use crate::{Actor, App, Error, Kind, Problem, Result, about, load_dossier, lock_dossier, outbox, record};
+use crate::dossiers::{Loaded, load_contents};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, about, load_dossier, lock_dossier, outbox};
 
 /// The proof of a deposit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -164,26 +164,57 @@ fn document(receipt: &Receipt) -> ReceiptDocument {
     }
 }
 
-/// Files a dossier: `now` is when the request came, so that a queue never makes anyone late.
+/// Files a dossier at the instant at which the request arrived, so that a queue never makes anyone late.
 ///
 /// # Errors
 /// `closed` after closing, `not-open` before opening, `incomplete` with every gap; nothing of the draft is lost then.
-pub async fn deposit_dossier(app: &App, who: Option<&Actor>, id: DossierId) -> Result<Receipt> {
-    let now = app.clock.now();
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let subject = about(app, &call, &dossier);
-    decide(Action::ReadOwnDossier, who, &subject)?;
-    let permit = permit::<acts::DepositDossier>(who, &subject)?;
-    let loaded = load_contents(app, tx.read(), call, dossier).await?;
-    let gaps = loaded.gaps();
-    let deposited = loaded
-        .dossier
-        .clone()
-        .deposit(now, &loaded.call.definition.calendar, gaps)
-        .map_err(|error| refusal(&loaded.call, error))?;
-    let version = rows::deposits(tx.read(), id).await?.first().map_or(0, |(d, _)| d.version) + 1;
-    let content = Content {
+pub async fn deposit_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Receipt> {
+    app.write(who, id, |work, &id| {
+        Box::pin(async move {
+            let tx = work.tx;
+            let (call, dossier) = lock_dossier(tx, id).await?;
+            let subject = about(work.at(), &call, &dossier);
+            decide(Action::ReadOwnDossier, work.who(), &subject)?;
+            let permit = permit::<acts::DepositDossier>(work.who(), &subject)?;
+            let loaded = load_contents(work.at(), tx.read(), call, dossier).await?;
+            let gaps = loaded.gaps();
+            let deposited = loaded
+                .dossier
+                .clone()
+                .deposit(work.at(), &loaded.call.definition.calendar, gaps)
+                .map_err(|error| refusal(&loaded.call, error))?;
+            let version = rows::deposits(tx.read(), id).await?.first().map_or(0, |(d, _)| d.version) + 1;
+            let deposit = Deposit {
+                id: work.id(),
+                dossier: id,
+                version,
+                at: work.at(),
+                by: permit.by(),
+                content: content(&loaded, &deposited),
+                taken_back_at: None,
+            };
+            let sha256 = rows::insert_deposit(tx, &permit, &deposit).await?;
+            rows::save_state(tx, &permit, &deposited).await?;
+            let receipt = receipt(&loaded.call, &deposit, sha256)?;
+            let details = json!({ "version": version, "sha256": receipt.content_sha256 });
+            let subject = ("dossier", id.to_string());
+            work.record(Some(loaded.call.id), Some(permit.by()), Action::DepositDossier, subject, details).await?;
+            let pdf = ami_documents::receipt_pdf(&document(&receipt)).map_err(Error::internal)?;
+            let told = json!({ "receipt": receipt, "url": work.settings().url(&format!("/dossiers/{id}")) });
+            for address in ami_database::organisations::member_emails(tx.read(), deposited.organisation).await? {
+                let mail = work.views().mail("receipt", &told)?;
+                let file = (format!("accuse-reception-{}.pdf", receipt.number), "application/pdf", pdf.clone());
+                outbox::enqueue(work, &address, mail, vec![file]).await?;
+            }
+            Ok(receipt)
+        })
+    })
+    .await
+}
+
+/// What is sealed: the answers, the files, who applies and under which version of the call.
+fn content(loaded: &Loaded, deposited: &Dossier) -> Content {
+    Content {
         call: loaded.call.definition.code.clone(),
         call_version: loaded.call.version,
         number: loaded.call.definition.dossier_number(deposited.number),
@@ -202,24 +233,7 @@ pub async fn deposit_dossier(app: &App, who: Option<&Actor>, id: DossierId) -> R
                 id: p.id,
             })
             .collect(),
-    };
-    let deposit =
-        Deposit { id: app.id(), dossier: id, version, at: now, by: permit.by(), content, taken_back_at: None };
-    let sha256 = rows::insert_deposit(&tx, &permit, &deposit).await?;
-    rows::save_state(&tx, &permit, &deposited).await?;
-    let receipt = receipt(&loaded.call, &deposit, sha256)?;
-    let details = json!({ "version": version, "sha256": receipt.content_sha256 });
-    let subject = ("dossier", id.to_string());
-    record(app, &tx, Some(loaded.call.id), Some(permit.by()), Action::DepositDossier, subject, details).await?;
-    let pdf = ami_documents::receipt_pdf(&document(&receipt)).map_err(Error::internal)?;
-    let told = json!({ "receipt": receipt, "url": app.url(&format!("/dossiers/{id}")) });
-    for address in ami_database::organisations::member_emails(tx.read(), deposited.organisation).await? {
-        let mail = app.views.mail("receipt", &told)?;
-        let file = (format!("accuse-reception-{}.pdf", receipt.number), "application/pdf", pdf.clone());
-        outbox::enqueue(app, &tx, &address, mail, vec![file]).await?;
     }
-    tx.commit().await?;
-    Ok(receipt)
 }
 
 fn refusal(call: &Call, error: DossierError) -> Error {
@@ -258,52 +272,58 @@ fn refusal(call: &Call, error: DossierError) -> Error {
 }
 
 /// Takes a deposit back, so that the dossier can be changed and filed again before closing.
-pub async fn take_back(app: &App, who: Option<&Actor>, id: DossierId) -> Result<()> {
-    let now = app.clock.now();
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let subject = about(app, &call, &dossier);
-    decide(Action::ReadOwnDossier, who, &subject)?;
-    let permit = permit::<acts::TakeBackDossier>(who, &subject)?;
-    let organisation = dossier.organisation;
-    let draft = dossier.take_back(now, &call.definition.calendar).map_err(|e| refusal(&call, e))?;
-    rows::save_state(&tx, &permit, &draft).await?;
-    rows::take_back_deposit(&tx, &permit, id, now).await?;
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::TakeBackDossier, ("dossier", id.to_string()), json!({}))
-        .await?;
-    let context = json!({
-        "number": call.definition.dossier_number(draft.number),
-        "call_title": call.definition.title,
-        "closes": ami_views::date_time(call.definition.calendar.closes),
-        "url": app.url(&format!("/dossiers/{id}")),
-    });
-    for address in ami_database::organisations::member_emails(tx.read(), organisation).await? {
-        outbox::enqueue(app, &tx, &address, app.views.mail("taken_back", &context)?, vec![]).await?;
-    }
-    tx.commit().await?;
-    Ok(())
+pub async fn take_back(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<()> {
+    app.write(who, id, |work, &id| {
+        Box::pin(async move {
+            let tx = work.tx;
+            let (call, dossier) = lock_dossier(tx, id).await?;
+            let subject = about(work.at(), &call, &dossier);
+            decide(Action::ReadOwnDossier, work.who(), &subject)?;
+            let permit = permit::<acts::TakeBackDossier>(work.who(), &subject)?;
+            let organisation = dossier.organisation;
+            let draft = dossier.take_back(work.at(), &call.definition.calendar).map_err(|e| refusal(&call, e))?;
+            rows::save_state(tx, &permit, &draft).await?;
+            rows::take_back_deposit(tx, &permit, id, work.at()).await?;
+            let subject = ("dossier", id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::TakeBackDossier, subject, json!({})).await?;
+            let context = json!({
+                "number": call.definition.dossier_number(draft.number),
+                "call_title": call.definition.title,
+                "closes": ami_views::date_time(call.definition.calendar.closes),
+                "url": work.settings().url(&format!("/dossiers/{id}")),
+            });
+            for address in ami_database::organisations::member_emails(tx.read(), organisation).await? {
+                outbox::enqueue(work, &address, work.views().mail("taken_back", &context)?, vec![]).await?;
+            }
+            Ok(())
+        })
+    })
+    .await
 }
 
 /// Takes a filed dossier out for good.
-pub async fn withdraw(app: &App, who: Option<&Actor>, id: DossierId) -> Result<()> {
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let subject = about(app, &call, &dossier);
-    decide(Action::ReadOwnDossier, who, &subject)?;
-    let permit = permit::<acts::WithdrawDossier>(who, &subject)?;
-    let gone = dossier.withdraw(app.clock.now()).map_err(|e| refusal(&call, e))?;
-    rows::save_state(&tx, &permit, &gone).await?;
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::WithdrawDossier, ("dossier", id.to_string()), json!({}))
-        .await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn withdraw(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<()> {
+    app.write(who, id, |work, &id| {
+        Box::pin(async move {
+            let (call, dossier) = lock_dossier(work.tx, id).await?;
+            let subject = about(work.at(), &call, &dossier);
+            decide(Action::ReadOwnDossier, work.who(), &subject)?;
+            let permit = permit::<acts::WithdrawDossier>(work.who(), &subject)?;
+            let gone = dossier.withdraw(work.at()).map_err(|e| refusal(&call, e))?;
+            rows::save_state(work.tx, &permit, &gone).await?;
+            let subject = ("dossier", id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::WithdrawDossier, subject, json!({})).await?;
+            Ok(())
+        })
+    })
+    .await
 }
 
 /// A receipt; the last one without a version.
-pub async fn show_receipt(app: &App, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Receipt> {
+pub async fn show_receipt(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Receipt> {
     let conn = app.database.read();
     let (call, dossier) = load_dossier(conn, id).await?;
-    decide(Action::ReadOwnDossier, who, &about(app, &call, &dossier))?;
+    decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let deposits = rows::deposits(conn, id).await?;
     let found = deposits.into_iter().find(|(d, _)| version.is_none_or(|v| v == d.version));
     let (deposit, sha256) = found.ok_or_else(Error::not_found)?;
@@ -311,7 +331,7 @@ pub async fn show_receipt(app: &App, who: Option<&Actor>, id: DossierId, version
 }
 
 /// The same as PDF.
-pub async fn receipt_pdf(app: &App, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Vec<u8>> {
+pub async fn receipt_pdf(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Vec<u8>> {
     let receipt = show_receipt(app, who, id, version).await?;
     ami_documents::receipt_pdf(&document(&receipt)).map_err(Error::internal)
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::organisations::OrganisationView;
 use crate::pieces::PieceView;
-use crate::{Actor, App, Error, Kind, Problem, Result, about, load_call, load_dossier, lock_dossier, record};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, hold_call, load_dossier, lock_dossier};
 
 /// A dossier in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -168,7 +168,7 @@ impl Loaded {
 
 /// Loads what belongs to a dossier. Access is decided by the caller, before.
 pub(crate) async fn load_contents(
-    app: &App,
+    now: Timestamp,
     conn: &impl ConnectionTrait,
     call: Call,
     dossier: Dossier,
@@ -176,7 +176,6 @@ pub(crate) async fn load_contents(
     let stored = rows::answers(conn, dossier.id).await?;
     let pieces = rows::pieces(conn, dossier.id).await?;
     let organisation = organisations::find(conn, dossier.organisation).await?.ok_or_else(Error::not_found)?;
-    let now = app.clock.now();
     let (answers, invalid) = read_answers(&call, &dossier, &stored, now)?;
     Ok(Loaded { call, dossier, organisation, stored, answers, invalid, pieces })
 }
@@ -211,7 +210,7 @@ fn read_answers(
     Ok((answers, invalid))
 }
 
-fn summary(app: &App, call: &Call, dossier: &Dossier, organisation: &str) -> DossierSummary {
+fn summary(app: &Arrival, call: &Call, dossier: &Dossier, organisation: &str) -> DossierSummary {
     DossierSummary {
         id: dossier.id.uuid(),
         number: call.definition.dossier_number(dossier.number),
@@ -221,7 +220,7 @@ fn summary(app: &App, call: &Call, dossier: &Dossier, organisation: &str) -> Dos
         lot_label: call.definition.lot(&dossier.lot).map_or_else(String::new, |l| l.label.clone()),
         organisation: organisation.to_owned(),
         state: dossier.state_name(),
-        phase: call.phase(app.clock.now()),
+        phase: call.phase(app.at),
         deposited_at: dossier.deposited_at(),
         closes: call.definition.calendar.closes,
     }
@@ -252,7 +251,7 @@ pub(crate) fn sentence(error: &FieldError) -> String {
         .unwrap_or_else(|| format!("Valeur non valide ({}).", error.code))
 }
 
-fn view(app: &App, loaded: &Loaded, deposits: Vec<DepositSummary>) -> DossierView {
+fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> DossierView {
     let call = &loaded.call;
     let pieces = loaded.pieces_by_slot();
     let filled = Filled { answers: &loaded.answers, invalid: &loaded.invalid, pieces: &pieces };
@@ -302,32 +301,43 @@ fn view(app: &App, loaded: &Loaded, deposits: Vec<DepositSummary>) -> DossierVie
 
 /// Begins a dossier for a lot. What the organisation gave once is filled in.
 pub async fn create_dossier(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     code: &str,
     organisation: OrganisationId,
     lot: &str,
 ) -> Result<DossierView> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
-    let now = app.clock.now();
-    let subject = Subject { organisation: Some(organisation), ..Subject::call(call.facts(now)) };
-    let permit = permit::<acts::CreateDossier>(who, &subject)?;
+    let id = app
+        .write(who, (code.to_owned(), organisation, lot.to_owned()), |work, (code, organisation, lot)| {
+            Box::pin(async move { begin_dossier(work, code, *organisation, lot).await })
+        })
+        .await?;
+    show_dossier(app, who, id).await
+}
+
+async fn begin_dossier(work: &Work<'_>, code: &str, organisation: OrganisationId, lot: &str) -> Result<DossierId> {
+    let tx = work.tx;
+    let call = hold_call(tx, code).await?;
+    let subject = Subject { organisation: Some(organisation), ..Subject::call(call.facts(work.at())) };
+    let permit = permit::<acts::CreateDossier>(work.who(), &subject)?;
     if call.definition.lot(lot).is_none() {
         return Err(Error::field("/lot", "field-lot-unknown").with("lot", lot));
     }
-    let mine = rows::of_organisations(conn, [organisation]).await?;
+    // One at a time for an organisation: its limit of lots is counted and used up in one transaction.
+    if !organisations::lock(tx, organisation).await? {
+        return Err(Error::not_found());
+    }
+    let mine = rows::of_organisations(tx.read(), [organisation]).await?;
     let asked = mine.iter().filter(|d| d.call == call.id && d.state_name() != DossierStateName::Withdrawn).count();
     let most = call.definition.rules.max_lots_requested;
     if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !mine.iter().any(|d| d.call == call.id && d.lot == lot)
     {
         return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
     }
-    let org = organisations::find(conn, organisation).await?.ok_or_else(Error::not_found)?;
-    let tx = app.database.write().await?;
-    let number = ami_database::calls::next_number(&tx, call.id, "dossiers").await?;
+    let org = organisations::find(tx.read(), organisation).await?.ok_or_else(Error::not_found)?;
+    let number = ami_database::calls::next_number(tx, call.id, "dossiers").await?;
     let dossier = Dossier {
-        id: app.id(),
+        id: work.id(),
         call: call.id,
         organisation,
         lot: lot.to_owned(),
@@ -335,27 +345,17 @@ pub async fn create_dossier(
         state: DossierState::Draft,
         revision: 0,
         answers_revision: 0,
-        created_at: now,
+        created_at: work.at(),
         created_by: permit.by(),
     };
-    rows::insert_dossier(&tx, &permit, &dossier).await?;
-    let subject = about(app, &call, &dossier);
-    let edit = ami_domain::policy::permit::<acts::EditDossier>(who, &subject)?;
+    rows::insert_dossier(tx, &permit, &dossier).await?;
+    let subject = about(work.at(), &call, &dossier);
+    let edit = ami_domain::policy::permit::<acts::EditDossier>(work.who(), &subject)?;
     let given = prefilled(&call, &org);
-    write_answers(app, &tx, &edit, &call, &dossier, None, &given, OnInvalid::Keep).await?;
-    let details = json!({ "lot": lot });
-    record(
-        app,
-        &tx,
-        Some(call.id),
-        Some(permit.by()),
-        Action::CreateDossier,
-        ("dossier", dossier.id.to_string()),
-        details,
-    )
-    .await?;
-    tx.commit().await?;
-    show_dossier(app, who, dossier.id).await
+    write_answers(work, &edit, &call, &dossier, None, &given, OnInvalid::Keep).await?;
+    let subject = ("dossier", dossier.id.to_string());
+    work.record(Some(call.id), Some(permit.by()), Action::CreateDossier, subject, json!({ "lot": lot })).await?;
+    Ok(dossier.id)
 }
 
 /// What an organisation gave once, as answers.
@@ -380,7 +380,7 @@ fn prefilled(call: &Call, org: &Organisation) -> Map<String, Value> {
 }
 
 /// The dossiers of one's own organisations, newest first.
-pub async fn list_mine(app: &App, who: Option<&Actor>) -> Result<Vec<DossierSummary>> {
+pub async fn list_mine(app: &Arrival, who: Option<&Actor>) -> Result<Vec<DossierSummary>> {
     let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let conn = app.database.read();
     let dossiers = rows::of_organisations(conn, actor.organisations.iter().copied()).await?;
@@ -391,19 +391,19 @@ pub async fn list_mine(app: &App, who: Option<&Actor>) -> Result<Vec<DossierSumm
         .iter()
         .filter_map(|d| {
             let call = calls.get(&d.call)?;
-            decide(Action::ReadOwnDossier, who, &about(app, call, d)).ok()?;
+            decide(Action::ReadOwnDossier, who, &about(app.at, call, d)).ok()?;
             Some(summary(app, call, d, names.get(&d.organisation).map_or("", String::as_str)))
         })
         .collect())
 }
 
 /// A dossier whole, for its applicant.
-pub async fn show_dossier(app: &App, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
+pub async fn show_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
     let conn = app.database.read();
     let (call, dossier) = load_dossier(conn, id).await?;
-    decide(Action::ReadOwnDossier, who, &about(app, &call, &dossier))?;
+    decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let deposits = rows::deposits(conn, id).await?;
-    let loaded = load_contents(app, conn, call, dossier).await?;
+    let loaded = load_contents(app.at, conn, call, dossier).await?;
     let deposits = deposits
         .into_iter()
         .map(|(d, sha256)| DepositSummary {
@@ -454,32 +454,32 @@ pub struct SavedAnswers {
 /// # Errors
 /// `if-match` when the writer does not say what was seen, `stale` with the current values of the fields in question, `invalid` with every wrong field.
 pub async fn save_answers(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: DossierId,
     seen: Seen,
     input: &Map<String, Value>,
     on_invalid: OnInvalid,
 ) -> Result<SavedAnswers> {
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let subject = about(app, &call, &dossier);
-    decide(Action::ReadOwnDossier, who, &subject)?;
-    let permit = permit::<acts::EditDossier>(who, &subject)?;
-    let seen = match seen {
-        Seen::Revision(revision) => Some(revision),
-        Seen::Any => None,
-        Seen::NotSaid => return Err(Error::new(Kind::PreconditionRequired, "if-match")),
-    };
-    let saved = write_answers(app, &tx, &permit, &call, &dossier, seen, input, on_invalid).await?;
-    tx.commit().await?;
-    Ok(saved)
+    app.write(who, (id, seen, input.clone(), on_invalid), |work, (id, seen, input, on_invalid)| {
+        Box::pin(async move {
+            let (call, dossier) = lock_dossier(work.tx, *id).await?;
+            let subject = about(work.at(), &call, &dossier);
+            decide(Action::ReadOwnDossier, work.who(), &subject)?;
+            let permit = permit::<acts::EditDossier>(work.who(), &subject)?;
+            let seen = match seen {
+                Seen::Revision(revision) => Some(*revision),
+                Seen::Any => None,
+                Seen::NotSaid => return Err(Error::new(Kind::PreconditionRequired, "if-match")),
+            };
+            write_answers(work, &permit, &call, &dossier, seen, input, *on_invalid).await
+        })
+    })
+    .await
 }
 
-#[expect(clippy::too_many_arguments, reason = "one transaction's worth of facts, for two callers in this module")]
 async fn write_answers(
-    app: &App,
-    tx: &ami_database::Tx,
+    work: &Work<'_>,
     permit: &Permit<acts::EditDossier>,
     call: &Call,
     dossier: &Dossier,
@@ -487,7 +487,7 @@ async fn write_answers(
     input: &Map<String, Value>,
     on_invalid: OnInvalid,
 ) -> Result<SavedAnswers> {
-    let now = app.clock.now();
+    let (tx, now) = (work.tx, work.at());
     let stored = rows::answers(tx.read(), dossier.id).await?;
     let lot = call.definition.lot(&dossier.lot).ok_or_else(|| Error::internal("a dossier's lot left its call"))?;
     let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
@@ -532,7 +532,7 @@ async fn write_answers(
         let current = json!({ "revision": dossier.answers_revision, "answers": current });
         return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
     }
-    rows::save_answers(tx, permit, dossier.id, &changed, || app.id(), now).await?;
+    rows::save_answers(tx, permit, dossier.id, &changed, || work.id(), now).await?;
     let revision = if changed.is_empty() { dossier.answers_revision } else { dossier.answers_revision + 1 };
     let mut answers = BTreeMap::new();
     for code in input.keys() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ami_database::{Constraint, DatabaseError};
+use ami_database::{Constraint, DatabaseError, Failure};
 use ami_domain::answer::FieldError;
 use ami_domain::policy::Denial;
 use ami_storage::StorageError;
@@ -64,6 +64,8 @@ pub struct Error {
     pub retry_after: Option<i64>,
     /// What happened underneath: for the log, never for people.
     pub cause: Option<String>,
+    /// Another writer was in the way: the same act may succeed.
+    pub(crate) again: bool,
 }
 
 /// A use case's result.
@@ -87,7 +89,16 @@ impl std::error::Error for Error {}
 impl Error {
     /// An error of a kind.
     pub const fn new(kind: Kind, code: &'static str) -> Self {
-        Self { kind, code, args: Vec::new(), problems: Vec::new(), current: None, retry_after: None, cause: None }
+        Self {
+            kind,
+            code,
+            args: Vec::new(),
+            problems: Vec::new(),
+            current: None,
+            retry_after: None,
+            cause: None,
+            again: false,
+        }
     }
 
     /// Nothing there.
@@ -115,6 +126,11 @@ impl Error {
     /// A fault of the machine, with what happened.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::new(Kind::Internal, "internal") }
+    }
+
+    /// Not now, but later: the code's sentence says whether anything was done.
+    fn later(code: &'static str, seconds: i64, cause: impl fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), retry_after: Some(seconds), ..Self::new(Kind::Unavailable, code) }
     }
 
     /// A part that does not answer, with what happened.
@@ -155,8 +171,22 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
+            // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
+            DatabaseError::Constraint(
+                Constraint::SeatLabel | Constraint::SheetSeat | Constraint::AccountEmail | Constraint::IdempotencyKey,
+            )
+            | DatabaseError::Again(_) => Self { again: true, ..Self::later("busy", 2, error) },
+            DatabaseError::Busy => Self::later("busy", 5, error),
+            DatabaseError::Away(_) => Self::later("away", 10, error),
+            DatabaseError::Unanswered(_) => Self::later("unanswered", 10, error),
             other => Self::internal(other),
         }
+    }
+}
+
+impl Failure for Error {
+    fn is_transient(&self) -> bool {
+        self.again
     }
 }
 

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::part::{Page, Part};
-use crate::{Actor, App, Error, Kind, Problem, Result, load_call, record};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call};
 
 /// A seat, for officers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -81,46 +81,56 @@ pub struct Invitation {
 }
 
 /// Invites a juror: a seat, and a message to whoever has no account yet.
-pub async fn invite_juror(app: &App, who: Option<&Actor>, code: &str, invitation: &Invitation) -> Result<Uuid> {
-    let call = load_call(app.database.read(), code).await?;
-    let permit = permit::<acts::ManageJury>(who, &Subject::call(call.facts(app.clock.now())))?;
-    let email = crate::accounts::read_email(&invitation.email).map_err(|p| Error::invalid(vec![p]))?;
-    let tx = app.database.write().await?;
-    let to = crate::accounts::Invited {
-        newcomer: "invitation",
-        known: "seated",
-        about: &call.definition.title,
-        path: &format!("/jury/{code}/declaration"),
-    };
-    let account = crate::accounts::invite(app, &tx, &email, &invitation.name, &to).await?;
-    let seats = rows::seats(tx.read(), call.id).await?;
-    let seat = Seat {
-        id: app.id(),
-        call: call.id,
-        account,
-        label: format!("J{}", seats.len() + 1),
-        college: invitation.college,
-        voice: invitation.voice,
-        chair: invitation.chair,
-        declared_at: None,
-    };
-    rows::insert_seat(&tx, &permit, &seat, app.clock.now()).await?;
-    let details = json!({ "seat": seat.id });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::ManageJury, ("call", code.to_owned()), details).await?;
-    tx.commit().await?;
-    Ok(seat.id.uuid())
+pub async fn invite_juror(app: &Arrival, who: Option<&Actor>, code: &str, invitation: &Invitation) -> Result<Uuid> {
+    app.write(who, (code.to_owned(), invitation.clone()), |work, (code, invitation)| {
+        Box::pin(async move {
+            let call = hold_call(work.tx, code).await?;
+            let permit = permit::<acts::ManageJury>(work.who(), &Subject::call(call.facts(work.at())))?;
+            let email = crate::accounts::read_email(&invitation.email).map_err(|p| Error::invalid(vec![p]))?;
+            let to = crate::accounts::Invited {
+                newcomer: "invitation",
+                known: "seated",
+                about: &call.definition.title,
+                path: &format!("/jury/{code}/declaration"),
+            };
+            let account = crate::accounts::invite(work, &email, &invitation.name, &to).await?;
+            let seats = rows::seats(work.tx.read(), call.id).await?;
+            let seat = Seat {
+                id: work.id(),
+                call: call.id,
+                account,
+                label: next_label(&seats),
+                college: invitation.college,
+                voice: invitation.voice,
+                chair: invitation.chair,
+                declared_at: None,
+            };
+            rows::insert_seat(work.tx, &permit, &seat, work.at()).await?;
+            let details = json!({ "seat": seat.id });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::ManageJury, subject, details).await?;
+            Ok(seat.id.uuid())
+        })
+    })
+    .await
+}
+
+/// The label after the highest one.
+fn next_label(seats: &[Seat]) -> String {
+    let highest = seats.iter().filter_map(|s| s.label.strip_prefix('J')?.parse::<u32>().ok()).max().unwrap_or(0);
+    format!("J{}", u64::from(highest) + 1)
 }
 
 /// A part of the jury with its progress.
-pub async fn page_seats(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<SeatView>> {
+pub async fn page_seats(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<SeatView>> {
     part.cut("seats", list_seats(app, who, code).await?, |s| s.id.to_string())
 }
 
 /// The jury with its progress.
-pub async fn list_seats(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
+pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
-    decide(Action::ReadProgress, who, &Subject::call(call.facts(app.clock.now())))?;
+    decide(Action::ReadProgress, who, &Subject::call(call.facts(app.at)))?;
     let seats = rows::seats(conn, call.id).await?;
     let sheets = rows::sheet_counts(conn, call.id).await?;
     let recusals = rows::recusals(conn, call.id).await?;
@@ -182,7 +192,12 @@ pub struct AssignmentCell {
 }
 
 /// Which seat was asked for which admissible dossier, by number.
-pub async fn list_assignments(app: &App, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<AssignmentRow>> {
+pub async fn list_assignments(
+    app: &Arrival,
+    who: Option<&Actor>,
+    code: &str,
+    part: &Part,
+) -> Result<Page<AssignmentRow>> {
     let (call, which) = assignable(app, who, code).await?;
     let Some(which) = which else { return Ok(Page { items: vec![], next: None }) };
     let page = crate::review::page_of_filed(app, &which, part).await?;
@@ -191,7 +206,7 @@ pub async fn list_assignments(app: &App, who: Option<&Actor>, code: &str, part: 
 }
 
 /// How many dossiers may be assigned.
-pub async fn count_assignments(app: &App, who: Option<&Actor>, code: &str) -> Result<usize> {
+pub async fn count_assignments(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<usize> {
     let (_, which) = assignable(app, who, code).await?;
     let Some(which) = which else { return Ok(0) };
     let count = dossiers::count_filed(app.database.read(), &which).await?;
@@ -199,7 +214,7 @@ pub async fn count_assignments(app: &App, who: Option<&Actor>, code: &str) -> Re
 }
 
 /// Which seat was asked for one admissible dossier.
-pub async fn show_assignment(app: &App, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
+pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
     let (call, which) = assignable(app, who, code).await?;
     let found = dossiers::find(app.database.read(), id).await?;
     let found =
@@ -209,15 +224,19 @@ pub async fn show_assignment(app: &App, who: Option<&Actor>, code: &str, id: Dos
 }
 
 /// The call, and which of its dossiers may be assigned: none before closing.
-async fn assignable(app: &App, who: Option<&Actor>, code: &str) -> Result<(Call, Option<dossiers::Filed<'static>>)> {
+async fn assignable(
+    app: &Arrival,
+    who: Option<&Actor>,
+    code: &str,
+) -> Result<(Call, Option<dossiers::Filed<'static>>)> {
     let call = load_call(app.database.read(), code).await?;
-    let facts = call.facts(app.clock.now());
+    let facts = call.facts(app.at);
     decide(Action::ReadProgress, who, &Subject::call(facts))?;
     let which = dossiers::Filed { call: call.id, lot: None, state: Some(DossierStateName::Admissible) };
     Ok((call, (!facts.phase.sealed()).then_some(which)))
 }
 
-async fn assignment_rows(app: &App, call: &Call, filed: &[Dossier]) -> Result<Vec<AssignmentRow>> {
+async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Result<Vec<AssignmentRow>> {
     let conn = app.database.read();
     let seats = rows::seats(conn, call.id).await?;
     let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
@@ -259,44 +278,56 @@ async fn assignment_rows(app: &App, call: &Call, filed: &[Dossier]) -> Result<Ve
 /// `assign-recused` for a dossier that the seat is excluded from, `assign-state` for one that is not admissible,
 /// `assign-locked` when a locked sheet would be taken away. Nothing changes then.
 pub async fn assign_dossiers(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     code: &str,
     seat: SeatId,
     add: &[DossierId],
     remove: &[DossierId],
 ) -> Result<()> {
-    let call = load_call(app.database.read(), code).await?;
-    let permit = permit::<acts::AssignDossier>(who, &Subject::call(call.facts(app.clock.now())))?;
-    let tx = app.database.write().await?;
-    if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
-        return Err(Error::not_found());
-    }
-    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
-    let recusals = rows::recusals(tx.read(), call.id).await?;
-    let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
-    for id in add {
-        let dossier = filed.iter().find(|d| d.id == *id).ok_or_else(Error::not_found)?;
-        let number = call.definition.dossier_number(dossier.number);
-        if dossier.state_name() != DossierStateName::Admissible {
-            return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
-        }
-        if is_recused(&recusals, seat, *id, &dossier.lot) {
-            return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
-        }
-        if !sheets.iter().any(|s| s.dossier == *id) {
-            rows::assign(&tx, &permit, app.id(), seat, *id, app.clock.now()).await?;
-        }
-    }
-    if sheets.iter().any(|s| s.is_locked() && remove.contains(&s.dossier)) {
-        return Err(Error::new(Kind::Conflict, "assign-locked"));
-    }
-    rows::unassign(&tx, &permit, seat, remove, app.clock.now()).await?;
-    let details = json!({ "seat": seat, "added": add, "removed": remove });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::AssignDossier, ("call", code.to_owned()), details)
-        .await?;
-    tx.commit().await?;
-    Ok(())
+    let given = (code.to_owned(), seat, add.to_vec(), remove.to_vec());
+    app.write(who, given, |work, (code, seat, add, remove)| {
+        Box::pin(async move {
+            let (tx, seat) = (work.tx, *seat);
+            let call = hold_call(tx, code).await?;
+            let permit = permit::<acts::AssignDossier>(work.who(), &Subject::call(call.facts(work.at())))?;
+            if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
+                return Err(Error::not_found());
+            }
+            let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+            let recusals = rows::recusals(tx.read(), call.id).await?;
+            let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
+            for id in add {
+                let dossier = filed.iter().find(|d| d.id == *id).ok_or_else(Error::not_found)?;
+                let number = call.definition.dossier_number(dossier.number);
+                if dossier.state_name() != DossierStateName::Admissible {
+                    return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
+                }
+                if is_recused(&recusals, seat, *id, &dossier.lot) {
+                    return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
+                }
+                if !sheets.iter().any(|s| s.dossier == *id) {
+                    rows::assign(tx, &permit, work.id(), seat, *id, work.at()).await?;
+                }
+            }
+            for asked in &sheets {
+                if !remove.contains(&asked.dossier) {
+                    continue;
+                }
+                // Read again to be kept from its juror, who may lock it at this moment.
+                let sheet = rows::sheet_for_update(tx, asked.id, &call.definition.grid).await?;
+                if sheet.is_some_and(|s| s.is_locked()) {
+                    return Err(Error::new(Kind::Conflict, "assign-locked"));
+                }
+            }
+            rows::unassign(tx, &permit, seat, remove, work.at()).await?;
+            let details = json!({ "seat": seat, "added": add, "removed": remove });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::AssignDossier, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }
 
 /// What a juror needs to declare conflicts.
@@ -332,10 +363,10 @@ fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
 }
 
 /// The declaration of conflicts, before it is made.
-pub async fn show_declaration(app: &App, who: Option<&Actor>, code: &str) -> Result<DeclarationView> {
+pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DeclarationView> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
-    decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.clock.now())))?;
+    decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.at)))?;
     let seat = own_seat(who, &call)?;
     let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());
     let applicants = organisations::of_call(conn, call.id).await?;
@@ -377,98 +408,113 @@ pub struct Conflict {
 }
 
 /// Declares conflicts, or that there are none. Each one excludes the seat at once; a later declaration adds to it.
-pub async fn declare_conflicts(app: &App, who: Option<&Actor>, code: &str, conflicts: &[Conflict]) -> Result<()> {
-    let call = load_call(app.database.read(), code).await?;
-    let now = app.clock.now();
-    let permit = permit::<acts::DeclareConflicts>(who, &Subject::call(call.facts(now)))?;
-    let seat = own_seat(who, &call)?;
-    let tx = app.database.write().await?;
-    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, conflicts: &[Conflict]) -> Result<()> {
+    app.write(who, (code.to_owned(), conflicts.to_vec()), |work, (code, conflicts)| {
+        Box::pin(async move {
+            let tx = work.tx;
+            let call = hold_call(tx, code).await?;
+            let permit = permit::<acts::DeclareConflicts>(work.who(), &Subject::call(call.facts(work.at())))?;
+            let seat = own_seat(work.who(), &call)?;
+            let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+            let recusals = declared(work, &call, seat, &filed, conflicts)?;
+            for recusal in &recusals {
+                rows::insert_recusal(tx, &permit, recusal).await?;
+            }
+            let excluded: BTreeSet<DossierId> =
+                filed.iter().filter(|d| is_recused(&recusals, seat, d.id, &d.lot)).map(|d| d.id).collect();
+            rows::unassign(tx, &permit, seat, &excluded.into_iter().collect::<Vec<_>>(), work.at()).await?;
+            rows::set_declared(tx, &permit, seat, work.at()).await?;
+            let details = json!({ "seat": seat, "conflicts": recusals.len() });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::DeclareConflicts, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
+}
+
+/// The recusals that a juror's conflicts come to.
+fn declared(
+    work: &Work<'_>,
+    call: &Call,
+    seat: SeatId,
+    filed: &[Dossier],
+    conflicts: &[Conflict],
+) -> Result<Vec<Recusal>> {
     let mut problems = Vec::new();
     let mut recusals = Vec::new();
     for (i, conflict) in conflicts.iter().enumerate() {
-        let scope = match (&conflict.lot, conflict.dossier) {
-            (Some(lot), None) if call.definition.lot(lot).is_some() => Some(RecusalScope::Lot(lot.clone())),
-            (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => Some(RecusalScope::Dossier(id.into())),
-            _ => None,
-        };
         let comment = text::clean(&conflict.comment);
         let wrong = |code: &str| Problem { pointer: format!("/{i}"), code: code.into(), args: vec![] };
         if conflict.reason == RecusalReason::Other && comment.is_empty() {
             problems.push(wrong("conflict-comment"));
         }
-        match scope {
+        match scope(call, filed, conflict) {
             None => problems.push(wrong("conflict-scope")),
             Some(scope) => recusals.push(Recusal {
-                id: app.id(),
+                id: work.id(),
                 seat,
                 scope,
                 reason: conflict.reason,
                 comment,
                 origin: RecusalOrigin::Declared,
-                at: now,
+                at: work.at(),
             }),
         }
     }
-    if !problems.is_empty() {
-        return Err(Error::invalid(problems));
+    if problems.is_empty() { Ok(recusals) } else { Err(Error::invalid(problems)) }
+}
+
+/// The lot or the filed dossier that a conflict is about; none when it is not of this call, or not exactly one.
+fn scope(call: &Call, filed: &[Dossier], conflict: &Conflict) -> Option<RecusalScope> {
+    match (&conflict.lot, conflict.dossier) {
+        (Some(lot), None) if call.definition.lot(lot).is_some() => Some(RecusalScope::Lot(lot.clone())),
+        (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => Some(RecusalScope::Dossier(id.into())),
+        _ => None,
     }
-    for recusal in &recusals {
-        rows::insert_recusal(&tx, &permit, recusal).await?;
-    }
-    let excluded: BTreeSet<DossierId> =
-        filed.iter().filter(|d| is_recused(&recusals, seat, d.id, &d.lot)).map(|d| d.id).collect();
-    rows::unassign(&tx, &permit, seat, &excluded.into_iter().collect::<Vec<_>>(), now).await?;
-    rows::set_declared(&tx, &permit, seat, now).await?;
-    let details = json!({ "seat": seat, "conflicts": recusals.len() });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::DeclareConflicts, ("call", code.to_owned()), details)
-        .await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Excludes a seat from a dossier or a lot; marks already given there count nowhere from then on, and are kept.
 pub async fn impose_recusal(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     code: &str,
     seat: SeatId,
     conflict: &Conflict,
 ) -> Result<()> {
-    let call = load_call(app.database.read(), code).await?;
-    let now = app.clock.now();
-    let permit = permit::<acts::ImposeRecusal>(who, &Subject::call(call.facts(now)))?;
-    let tx = app.database.write().await?;
-    if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
-        return Err(Error::not_found());
-    }
-    let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
-    let scope = match (&conflict.lot, conflict.dossier) {
-        (Some(lot), None) if call.definition.lot(lot).is_some() => RecusalScope::Lot(lot.clone()),
-        (None, Some(id)) if filed.iter().any(|d| d.id.uuid() == id) => RecusalScope::Dossier(id.into()),
-        _ => return Err(Error::field("/lot", "conflict-scope")),
-    };
-    let comment = text::clean(&conflict.comment);
-    if comment.is_empty() {
-        return Err(Error::field("/comment", "reason-needed"));
-    }
-    let recusal = Recusal {
-        id: app.id(),
-        seat,
-        scope,
-        reason: conflict.reason,
-        comment,
-        origin: RecusalOrigin::Imposed,
-        at: now,
-    };
-    rows::insert_recusal(&tx, &permit, &recusal).await?;
-    let all = [recusal];
-    let excluded: Vec<DossierId> =
-        filed.iter().filter(|d| is_recused(&all, seat, d.id, &d.lot)).map(|d| d.id).collect();
-    rows::unassign(&tx, &permit, seat, &excluded, now).await?;
-    let details = json!({ "seat": seat, "dossiers": excluded });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::ImposeRecusal, ("call", code.to_owned()), details)
-        .await?;
-    tx.commit().await?;
-    Ok(())
+    app.write(who, (code.to_owned(), seat, conflict.clone()), |work, (code, seat, conflict)| {
+        Box::pin(async move {
+            let (tx, seat) = (work.tx, *seat);
+            let call = hold_call(tx, code).await?;
+            let permit = permit::<acts::ImposeRecusal>(work.who(), &Subject::call(call.facts(work.at())))?;
+            if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
+                return Err(Error::not_found());
+            }
+            let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+            let scope = scope(&call, &filed, conflict).ok_or_else(|| Error::field("/lot", "conflict-scope"))?;
+            let comment = text::clean(&conflict.comment);
+            if comment.is_empty() {
+                return Err(Error::field("/comment", "reason-needed"));
+            }
+            let recusal = Recusal {
+                id: work.id(),
+                seat,
+                scope,
+                reason: conflict.reason,
+                comment,
+                origin: RecusalOrigin::Imposed,
+                at: work.at(),
+            };
+            rows::insert_recusal(tx, &permit, &recusal).await?;
+            let all = [recusal];
+            let excluded: Vec<DossierId> =
+                filed.iter().filter(|d| is_recused(&all, seat, d.id, &d.lot)).map(|d| d.id).collect();
+            rows::unassign(tx, &permit, seat, &excluded, work.at()).await?;
+            let details = json!({ "seat": seat, "dossiers": excluded });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::ImposeRecusal, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }

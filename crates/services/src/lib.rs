@@ -5,7 +5,9 @@
 //! function), save with the permit, record in the journal, enqueue what follows; 3. give back a view struct made field by
 //! field; 4. give its errors a sentence in `templates/locales/fr/errors.ftl`; 5. call it from one handler.
 //!
-//! Every function takes `who: Option<&Actor>`, the signed-in person, and asks the policy before anything else.
+//! Every function takes `app: &Arrival`, the application at the instant the request arrived, and `who: Option<&Actor>`, the
+//! signed-in person, and asks the policy before anything else. A write is one closure, given to [`Arrival::write`]: what it
+//! decides on, it reads and locks inside (`lock_dossier`, `hold_call`, `Work::who`).
 
 pub mod accounts;
 mod app;
@@ -16,6 +18,7 @@ pub mod deposits;
 pub mod dossiers;
 mod error;
 pub mod idempotency;
+pub mod journal;
 pub mod jury;
 pub mod organisations;
 pub mod outbox;
@@ -27,14 +30,14 @@ pub mod sheets;
 pub mod tokens;
 
 pub use ami_domain::policy::Actor;
-pub use app::{App, Clock, Settings, open_spool};
+pub use app::{App, Arrival, Clock, Settings, Work, open_spool};
 pub use error::{Error, Kind, Problem, Result};
 
-use ami_database::{ConnectionTrait, DatabaseError, Tx, calls::Call, journal};
+use ami_database::{ConnectionTrait, Tx, calls::Call};
 use ami_domain::dossier::Dossier;
-use ami_domain::ids::{AccountId, CallId, DossierId};
-use ami_domain::journal::Act;
-use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject};
+use ami_domain::ids::DossierId;
+use ami_domain::policy::{AssignmentFacts, DossierFacts, Subject};
+use jiff::Timestamp;
 
 /// A call by its code; hidden when there is none.
 async fn load_call(conn: &impl ConnectionTrait, code: &str) -> Result<Call> {
@@ -47,10 +50,16 @@ async fn load_dossier(conn: &impl ConnectionTrait, id: DossierId) -> Result<(Cal
     Ok((call_of(conn, &dossier).await?, dossier))
 }
 
-/// The same, kept from other writers until the transaction ends.
+/// The same, for a write: the dossier is kept from other writers, and the call from moving on, until the transaction ends.
 async fn lock_dossier(tx: &Tx, id: DossierId) -> Result<(Call, Dossier)> {
     let dossier = ami_database::dossiers::find_for_update(tx, id).await?.ok_or_else(Error::not_found)?;
-    Ok((call_of(tx.read(), &dossier).await?, dossier))
+    let call = ami_database::calls::find_for_share(tx, dossier.call).await?.ok_or_else(Error::not_found)?;
+    Ok((call, dossier))
+}
+
+/// A call by its code, for a write: it does not move on until the transaction ends.
+async fn hold_call(tx: &Tx, code: &str) -> Result<Call> {
+    ami_database::calls::find_by_code_for_share(tx, code).await?.ok_or_else(Error::not_found)
 }
 
 async fn call_of(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<Call> {
@@ -58,20 +67,20 @@ async fn call_of(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<Call>
 }
 
 /// What the policy needs to know of a dossier.
-fn about(app: &App, call: &Call, dossier: &Dossier) -> Subject {
+fn about(at: Timestamp, call: &Call, dossier: &Dossier) -> Subject {
     let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
-    Subject::dossier(call.facts(app.clock.now()), facts)
+    Subject::dossier(call.facts(at), facts)
 }
 
 /// The same, with what the actor's own seat is to it.
 async fn about_for_seat(
-    app: &App,
+    at: Timestamp,
     conn: &impl ConnectionTrait,
     who: Option<&Actor>,
     call: &Call,
     dossier: &Dossier,
 ) -> Result<Subject> {
-    let subject = about(app, call, dossier);
+    let subject = about(at, call, dossier);
     let Some(seat) = who.and_then(|a| a.seats.get(&call.id)) else { return Ok(subject) };
     let sheet = ami_database::jury::sheet_of(conn, seat.id, dossier.id, &call.definition.grid).await?;
     let recusals = ami_database::jury::recusals(conn, call.id).await?;
@@ -81,26 +90,4 @@ async fn about_for_seat(
         recused: ami_domain::jury::is_recused(&recusals, seat.id, dossier.id, &dossier.lot),
         own_sheet: true,
     }))
-}
-
-/// Records an act in the journal of its call.
-async fn record(
-    app: &App,
-    tx: &Tx,
-    call: Option<CallId>,
-    actor: Option<AccountId>,
-    action: Action,
-    subject: (&'static str, String),
-    details: serde_json::Value,
-) -> std::result::Result<(), DatabaseError> {
-    let act = Act {
-        call,
-        at: app.clock.now(),
-        actor,
-        action: action.code(),
-        subject_kind: subject.0,
-        subject: subject.1,
-        details,
-    };
-    journal::append(tx, &act).await
 }

@@ -4,13 +4,13 @@ use ami_database::accounts;
 use ami_database::organisations::{self as rows, Organisation};
 use ami_domain::identifiers::{IdentifierError, Rna, Siret};
 use ami_domain::ids::{AccountId, OrganisationId};
-use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
 use ami_domain::text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Actor, App, Error, Kind, Problem, Result, record};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work};
 
 /// Legal forms an organisation may say it has; which of them may apply is the call's rule.
 pub const LEGAL_FORMS: [&str; 11] =
@@ -95,39 +95,47 @@ fn check(id: OrganisationId, input: &OrganisationInput) -> Result<Organisation> 
 
 /// Registers an organisation; whoever does is its first member.
 pub async fn create_organisation(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     input: &OrganisationInput,
 ) -> Result<OrganisationView> {
-    let permit = permit::<acts::CreateOrganisation>(who, &Subject::default())?;
-    let organisation = check(app.id(), input)?;
-    let tx = app.database.write().await?;
-    rows::insert_organisation(&tx, &permit, &organisation, app.clock.now()).await?;
-    let subject = ("organisation", organisation.id.to_string());
-    record(app, &tx, None, Some(permit.by()), Action::CreateOrganisation, subject, serde_json::json!({})).await?;
-    tx.commit().await?;
-    Ok(organisation.into())
+    app.write(who, input.clone(), |work, input| {
+        Box::pin(async move {
+            let permit = permit::<acts::CreateOrganisation>(work.who(), &Subject::default())?;
+            let organisation = check(work.id(), input)?;
+            rows::insert_organisation(work.tx, &permit, &organisation, work.at()).await?;
+            let subject = ("organisation", organisation.id.to_string());
+            let details = serde_json::json!({});
+            work.record(None, Some(permit.by()), Action::CreateOrganisation, subject, details).await?;
+            Ok(OrganisationView::from(organisation))
+        })
+    })
+    .await
 }
 
 /// Changes an organisation's data.
 pub async fn update_organisation(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: OrganisationId,
     input: &OrganisationInput,
 ) -> Result<OrganisationView> {
-    let permit = permit::<acts::EditOrganisation>(who, &Subject::organisation(id))?;
-    let organisation = check(id, input)?;
-    let tx = app.database.write().await?;
-    rows::update_organisation(&tx, &permit, &organisation).await?;
-    let subject = ("organisation", id.to_string());
-    record(app, &tx, None, Some(permit.by()), Action::EditOrganisation, subject, serde_json::json!({})).await?;
-    tx.commit().await?;
-    Ok(organisation.into())
+    app.write(who, (id, input.clone()), |work, (id, input)| {
+        Box::pin(async move {
+            let permit = permit::<acts::EditOrganisation>(work.who(), &Subject::organisation(*id))?;
+            let organisation = check(*id, input)?;
+            rows::update_organisation(work.tx, &permit, &organisation).await?;
+            let subject = ("organisation", id.to_string());
+            let details = serde_json::json!({});
+            work.record(None, Some(permit.by()), Action::EditOrganisation, subject, details).await?;
+            Ok(OrganisationView::from(organisation))
+        })
+    })
+    .await
 }
 
 /// Reads an organisation, as a member.
-pub async fn show_organisation(app: &App, who: Option<&Actor>, id: OrganisationId) -> Result<OrganisationView> {
+pub async fn show_organisation(app: &Arrival, who: Option<&Actor>, id: OrganisationId) -> Result<OrganisationView> {
     decide(Action::EditOrganisation, who, &Subject::organisation(id))?;
     Ok(rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?.into())
 }
@@ -153,7 +161,7 @@ pub struct MemberInput {
 }
 
 /// An organisation's members, as one of them.
-pub async fn list_members(app: &App, who: Option<&Actor>, id: OrganisationId) -> Result<Vec<MemberView>> {
+pub async fn list_members(app: &Arrival, who: Option<&Actor>, id: OrganisationId) -> Result<Vec<MemberView>> {
     decide(Action::ManageMembers, who, &Subject::organisation(id))?;
     let conn = app.database.read();
     let members = rows::members(conn, id).await?;
@@ -165,32 +173,49 @@ pub async fn list_members(app: &App, who: Option<&Actor>, id: OrganisationId) ->
     Ok(members.into_iter().filter_map(view).collect())
 }
 
+/// Keeps an organisation's members from other writers until the transaction ends. Who asks may have been removed while it
+/// waited: they are asked about once more.
+async fn hold_members(work: &Work<'_>, id: OrganisationId) -> Result<Permit<acts::ManageMembers>> {
+    let subject = Subject::organisation(id);
+    let asker = permit::<acts::ManageMembers>(work.who(), &subject)?.by();
+    if !rows::lock(work.tx, id).await? {
+        return Err(Error::not_found());
+    }
+    let who = accounts::actor(work.tx.read(), asker).await?.map(|(_, actor)| actor);
+    Ok(permit::<acts::ManageMembers>(who.as_ref(), &subject)?)
+}
+
 /// Adds a member, who gets a message.
 ///
 /// # Errors
 /// `member-exists` when they are one already.
 pub async fn invite_member(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: OrganisationId,
     input: &MemberInput,
 ) -> Result<Vec<MemberView>> {
-    let permit = permit::<acts::ManageMembers>(who, &Subject::organisation(id))?;
-    let email = crate::accounts::read_email(&input.email).map_err(|p| Error::invalid(vec![p]))?;
-    let organisation = rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?;
-    let tx = app.database.write().await?;
-    let to = crate::accounts::Invited {
-        newcomer: "member_invitation",
-        known: "member_added",
-        about: &organisation.name,
-        path: "/espace",
-    };
-    let account = crate::accounts::invite(app, &tx, &email, &input.name, &to).await?;
-    rows::insert_member(&tx, &permit, id, account, app.clock.now()).await?;
-    let details = serde_json::json!({ "added": account });
-    let subject = ("organisation", id.to_string());
-    record(app, &tx, None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
-    tx.commit().await?;
+    app.write(who, (id, input.clone()), |work, (id, input)| {
+        Box::pin(async move {
+            let (tx, id) = (work.tx, *id);
+            let permit = hold_members(work, id).await?;
+            let email = crate::accounts::read_email(&input.email).map_err(|p| Error::invalid(vec![p]))?;
+            let organisation = rows::find(tx.read(), id).await?.ok_or_else(Error::not_found)?;
+            let to = crate::accounts::Invited {
+                newcomer: "member_invitation",
+                known: "member_added",
+                about: &organisation.name,
+                path: "/espace",
+            };
+            let account = crate::accounts::invite(work, &email, &input.name, &to).await?;
+            rows::insert_member(tx, &permit, id, account, work.at()).await?;
+            let details = serde_json::json!({ "added": account });
+            let subject = ("organisation", id.to_string());
+            work.record(None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await?;
     list_members(app, who, id).await
 }
 
@@ -198,18 +223,22 @@ pub async fn invite_member(
 ///
 /// # Errors
 /// `last-member` when nobody would be left to file or to be written to.
-pub async fn remove_member(app: &App, who: Option<&Actor>, id: OrganisationId, account: AccountId) -> Result<()> {
-    let permit = permit::<acts::ManageMembers>(who, &Subject::organisation(id))?;
-    let tx = app.database.write().await?;
-    if !rows::delete_member(&tx, &permit, id, account).await? {
-        return Err(Error::not_found());
-    }
-    if rows::members(tx.read(), id).await?.is_empty() {
-        return Err(Error::new(Kind::Conflict, "last-member"));
-    }
-    let details = serde_json::json!({ "removed": account });
-    let subject = ("organisation", id.to_string());
-    record(app, &tx, None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn remove_member(app: &Arrival, who: Option<&Actor>, id: OrganisationId, account: AccountId) -> Result<()> {
+    app.write(who, (id, account), |work, &(id, account)| {
+        Box::pin(async move {
+            let tx = work.tx;
+            let permit = hold_members(work, id).await?;
+            if !rows::delete_member(tx, &permit, id, account).await? {
+                return Err(Error::not_found());
+            }
+            if rows::members(tx.read(), id).await?.is_empty() {
+                return Err(Error::new(Kind::Conflict, "last-member"));
+            }
+            let details = serde_json::json!({ "removed": account });
+            let subject = ("organisation", id.to_string());
+            work.record(None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }

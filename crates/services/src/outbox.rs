@@ -1,13 +1,12 @@
 //! The outbox: messages are written in the transaction of what they tell of, and leave later, each until it is gone.
 
-use ami_database::Tx;
 use ami_database::mails::{self, Attachment, Mail};
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use serde::Serialize;
 
-use crate::{App, Error, Result};
+use crate::{Arrival, Error, Result, Work};
 
 /// How messages leave.
 #[derive(Debug, Clone)]
@@ -21,25 +20,25 @@ pub enum Transport {
 /// A file to send along: name, media type, bytes.
 pub type Enclosure = (String, &'static str, Vec<u8>);
 
-pub(crate) async fn enqueue(app: &App, tx: &Tx, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
+pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
     let attachments = files
         .into_iter()
         .map(|(name, content_type, content)| Attachment {
-            id: app.id(),
+            id: work.id(),
             name,
             content_type: content_type.into(),
             content,
         })
         .collect();
     let mail = Mail {
-        id: app.id(),
+        id: work.id(),
         recipient: to.to_owned(),
         subject: mail.subject,
         body: mail.body,
         attempts: 0,
         attachments,
     };
-    Ok(mails::enqueue(tx, &mail, app.clock.now()).await?)
+    Ok(mails::enqueue(work.tx, &mail, work.at()).await?)
 }
 
 /// Reads an SMTP address such as `smtp://user:password@host:25` or `smtps://…`.
@@ -51,27 +50,22 @@ pub fn smtp(url: &str) -> std::result::Result<Transport, lettre::transport::smtp
 }
 
 /// Sends what is due; gives the number of messages that left. One that fails waits longer each time, up to a day.
-pub async fn deliver_due(app: &App, transport: &Transport, from: &Mailbox) -> Result<usize> {
-    let due = mails::due(app.database.read(), app.clock.now(), 20).await?;
+pub async fn deliver_due(app: &Arrival, transport: &Transport, from: &Mailbox) -> Result<usize> {
+    let due = mails::due(app.database.read(), app.at, 20).await?;
     let mut left = 0;
     for mail in due {
         let outcome = send(transport, from, &mail).await;
-        let tx = app.database.write().await?;
-        let now = app.clock.now();
-        match outcome {
-            Ok(()) => {
-                mails::sent(&tx, mail.id, now).await?;
-                left += 1;
-            }
-            Err(error) => {
-                tracing::warn!(mail = %mail.id, error, "a message could not leave");
-                let attempts = mail.attempts + 1;
-                let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(32).min(11)).min(24 * 60);
-                let next = now.checked_add(SignedDuration::from_mins(minutes)).map_err(Error::internal)?;
-                mails::failed(&tx, mail.id, attempts, &error, next).await?;
-            }
-        }
-        tx.commit().await?;
+        left += usize::from(outcome.is_ok());
+        app.write(None, (mail.id, mail.attempts + 1, outcome), |work, (id, attempts, outcome)| {
+            Box::pin(async move {
+                let Err(error) = outcome else { return Ok(mails::sent(work.tx, *id, work.at()).await?) };
+                tracing::warn!(mail = %id, error, "a message could not leave");
+                let minutes = 2i64.saturating_pow(u32::try_from(*attempts).unwrap_or(32).min(11)).min(24 * 60);
+                let next = work.at().checked_add(SignedDuration::from_mins(minutes)).map_err(Error::internal)?;
+                Ok(mails::failed(work.tx, *id, *attempts, error, next).await?)
+            })
+        })
+        .await?;
     }
     Ok(left)
 }
@@ -94,7 +88,7 @@ pub struct ShownMail {
 }
 
 /// The demonstration's newest messages, for whoever tries it; anywhere else there is no such page.
-pub async fn list_demonstration_mails(app: &App) -> Result<Vec<ShownMail>> {
+pub async fn list_demonstration_mails(app: &Arrival) -> Result<Vec<ShownMail>> {
     if !app.settings.demonstration {
         return Err(Error::not_found());
     }
@@ -111,7 +105,7 @@ pub async fn list_demonstration_mails(app: &App) -> Result<Vec<ShownMail>> {
 }
 
 /// How many messages have not left yet.
-pub async fn waiting(app: &App) -> Result<i64> {
+pub async fn waiting(app: &Arrival) -> Result<i64> {
     let waiting = mails::waiting(app.database.read()).await?;
     Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
 }

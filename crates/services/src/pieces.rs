@@ -16,7 +16,7 @@ use tokio::io::AsyncRead;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Actor, App, Error, Kind, Result, about, about_for_seat, load_dossier, lock_dossier, record};
+use crate::{Actor, Arrival, Error, Kind, Result, Work, about, about_for_seat, load_dossier, lock_dossier};
 
 /// A file, as those who may open it see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -84,7 +84,7 @@ fn too_large(max: u64) -> Error {
 /// `file-too-large`, `file-empty`, `file-interrupted`, `file-format` (with what is accepted) and its kin, `file-infected`,
 /// `too-many-files`, `dossier-too-large`. Nothing changes then.
 pub async fn upload_piece(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: DossierId,
     slot: &str,
@@ -92,9 +92,10 @@ pub async fn upload_piece(
     reader: impl AsyncRead,
 ) -> Result<PieceView> {
     let (call, dossier) = load_dossier(app.database.read(), id).await?;
-    let subject = about(app, &call, &dossier);
+    let subject = about(app.at, &call, &dossier);
     decide(Action::ReadOwnDossier, who, &subject)?;
     decide(Action::EditDossier, who, &subject)?;
+    let by = who.ok_or(ami_domain::policy::Denial::SignInFirst)?.account;
     let definition = call.definition;
     let slot = definition.slot(slot).ok_or_else(Error::not_found)?;
     let accepted = slot.formats_label();
@@ -140,25 +141,6 @@ pub async fn upload_piece(
     app.storage.put_spooled(&key, &file, format.media_type()).await?;
 
     // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let permit = permit::<acts::EditDossier>(who, &about(app, &call, &dossier))?;
-    let existing = rows::pieces(tx.read(), id).await?;
-    let in_slot: Vec<&Piece> = existing.iter().filter(|p| p.slot == slot.code).collect();
-    let replaced = if slot.max_files == 1 { in_slot.first().map(|p| p.id) } else { None };
-    if replaced.is_none() && in_slot.len() >= slot.max_files as usize {
-        return Err(Error::new(Kind::Conflict, "too-many-files").with("max", slot.max_files));
-    }
-    let total: u64 = existing.iter().filter(|p| Some(p.id) != replaced).map(|p| p.size).sum();
-    if total + file.size() > definition.dossier_max_bytes {
-        return Err(
-            Error::new(Kind::TooLarge, "dossier-too-large").with("max", ami_views::size(definition.dossier_max_bytes))
-        );
-    }
-    let now = app.clock.now();
-    if let Some(old) = replaced {
-        rows::remove_piece(&tx, &permit, old, now).await?;
-    }
     let piece = Piece {
         id: piece_id.into(),
         dossier: id,
@@ -169,44 +151,69 @@ pub async fn upload_piece(
         sha256: file.sha256_hex(),
         object_key: key.as_str().to_owned(),
         scanned,
-        uploaded_at: now,
-        uploaded_by: permit.by(),
+        uploaded_at: app.at,
+        uploaded_by: by,
     };
-    rows::insert_piece(&tx, &permit, &piece).await?;
-    let details = json!({ "slot": piece.slot, "sha256": piece.sha256, "size": piece.size });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::EditDossier, ("dossier", id.to_string()), details)
-        .await?;
-    tx.commit().await?;
+    app.write(who, piece.clone(), |work, piece| Box::pin(async move { keep_piece(work, piece).await })).await?;
     app.uploaded.fetch_add(piece.size, Ordering::Relaxed);
     Ok(PieceView::new(&piece, &definition))
 }
 
-/// Takes a file out of a draft.
-pub async fn remove_piece(app: &App, who: Option<&Actor>, id: DossierId, piece: PieceId) -> Result<()> {
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let subject = about(app, &call, &dossier);
-    decide(Action::ReadOwnDossier, who, &subject)?;
-    let permit = permit::<acts::EditDossier>(who, &subject)?;
-    let known = rows::pieces(tx.read(), id).await?.iter().any(|p| p.id == piece);
-    if !known {
-        return Err(Error::not_found());
+/// Makes a stored file a piece, in the place of the one before where the slot holds one.
+async fn keep_piece(work: &Work<'_>, piece: &Piece) -> Result<()> {
+    let tx = work.tx;
+    let (call, dossier) = lock_dossier(tx, piece.dossier).await?;
+    let permit = permit::<acts::EditDossier>(work.who(), &about(work.at(), &call, &dossier))?;
+    let slot = call.definition.slot(&piece.slot).ok_or_else(Error::not_found)?;
+    let existing = rows::pieces(tx.read(), dossier.id).await?;
+    let in_slot: Vec<&Piece> = existing.iter().filter(|p| p.slot == slot.code).collect();
+    let replaced = if slot.max_files == 1 { in_slot.first().map(|p| p.id) } else { None };
+    if replaced.is_none() && in_slot.len() >= slot.max_files as usize {
+        return Err(Error::new(Kind::Conflict, "too-many-files").with("max", slot.max_files));
     }
-    rows::remove_piece(&tx, &permit, piece, app.clock.now()).await?;
-    let details = json!({ "removed": piece });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::EditDossier, ("dossier", id.to_string()), details)
-        .await?;
-    tx.commit().await?;
+    let total: u64 = existing.iter().filter(|p| Some(p.id) != replaced).map(|p| p.size).sum();
+    let most = call.definition.dossier_max_bytes;
+    if total + piece.size > most {
+        return Err(Error::new(Kind::TooLarge, "dossier-too-large").with("max", ami_views::size(most)));
+    }
+    if let Some(old) = replaced {
+        rows::remove_piece(tx, &permit, old, work.at()).await?;
+    }
+    rows::insert_piece(tx, &permit, piece).await?;
+    let details = json!({ "slot": piece.slot, "sha256": piece.sha256, "size": piece.size });
+    let subject = ("dossier", dossier.id.to_string());
+    work.record(Some(call.id), Some(permit.by()), Action::EditDossier, subject, details).await?;
     Ok(())
+}
+
+/// Takes a file out of a draft.
+pub async fn remove_piece(app: &Arrival, who: Option<&Actor>, id: DossierId, piece: PieceId) -> Result<()> {
+    app.write(who, (id, piece), |work, &(id, piece)| {
+        Box::pin(async move {
+            let (call, dossier) = lock_dossier(work.tx, id).await?;
+            let subject = about(work.at(), &call, &dossier);
+            decide(Action::ReadOwnDossier, work.who(), &subject)?;
+            let permit = permit::<acts::EditDossier>(work.who(), &subject)?;
+            if !rows::pieces(work.tx.read(), id).await?.iter().any(|p| p.id == piece) {
+                return Err(Error::not_found());
+            }
+            rows::remove_piece(work.tx, &permit, piece, work.at()).await?;
+            let subject = ("dossier", id.to_string());
+            let details = json!({ "removed": piece });
+            work.record(Some(call.id), Some(permit.by()), Action::EditDossier, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }
 
 /// Opens a file, for whoever may read its dossier: its applicant, an officer after closing, a juror it was assigned to (but for
 /// the slots that are hidden from jurors).
-pub async fn open_piece(app: &App, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Opened)> {
+pub async fn open_piece(app: &Arrival, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Opened)> {
     let conn = app.database.read();
     let found = rows::find_piece(conn, piece).await?.ok_or_else(Error::not_found)?;
     let (call, dossier) = load_dossier(conn, found.dossier).await?;
-    let subject = about_for_seat(app, conn, who, &call, &dossier).await?;
+    let subject = about_for_seat(app.at, conn, who, &call, &dossier).await?;
     let hidden = call.definition.slot(&found.slot).is_none_or(|s| s.hidden_from_jury);
     let allowed = [Action::ReadOwnDossier, Action::ReviewDossier].iter().any(|a| decide(*a, who, &subject).is_ok())
         || (!hidden && decide(Action::ReadAssigned, who, &subject).is_ok());

@@ -19,7 +19,7 @@ use ami_scoring as scoring;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::{Actor, App, Error, Kind, Result, load_call, record};
+use crate::{Actor, Arrival, Error, Kind, Result, hold_call, load_call};
 
 pub use insights::{
     AdjustedView, AgreementView, ConcordanceView, Interval, JurorView, OutlyingView, RankInterval, RanksView,
@@ -31,35 +31,48 @@ pub use view::{
 };
 
 /// Computes a ranking of every admissible dossier from the locked sheets of deliberative, not recused jurors, and keeps it.
-pub async fn compute_ranking(app: &App, who: Option<&Actor>, code: &str) -> Result<RankingView> {
+///
+/// # Errors
+/// `ranking-moved` when the call moved on while it was computed.
+pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<RankingView> {
     let call = load_call(app.database.read(), code).await?;
-    let now = app.clock.now();
-    let permit = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?;
+    let now = app.at;
+    let by = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?.by();
     let (inputs, about) = inputs::gather(app, &call, now).await?;
     let id: RankingId = app.id();
     // Drawing weights takes a core for a while: not one that answers requests.
-    let work = {
+    let computation = {
         let call = call.clone();
         move || compute(&call, &inputs, about, id, now)
     };
-    let (view, inputs) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)??;
+    let (view, inputs) = tokio::task::spawn_blocking(computation).await.map_err(Error::internal)??;
     let snapshot = Snapshot {
         id,
         call: call.id,
         call_version: call.version,
         computed_at: now,
-        computed_by: permit.by(),
+        computed_by: by,
         engine: view.engine.clone(),
         input_sha256: view.input_sha256.clone(),
         inputs,
         result: serde_json::to_string(&view).map_err(Error::internal)?,
     };
-    let tx = app.database.write().await?;
-    rows::insert_ranking(&tx, &permit, &snapshot).await?;
-    let details = json!({ "ranking": view.id, "input_sha256": view.input_sha256 });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::ComputeRanking, ("call", code.to_owned()), details)
-        .await?;
-    tx.commit().await?;
+    let given = (code.to_owned(), call.state, call.revision, snapshot);
+    app.write(who, given, |work, (code, state, revision, snapshot)| {
+        Box::pin(async move {
+            let call = hold_call(work.tx, code).await?;
+            let permit = permit::<acts::ComputeRanking>(work.who(), &Subject::call(call.facts(work.at())))?;
+            if (call.state, call.revision) != (*state, *revision) {
+                return Err(ranking_moved());
+            }
+            rows::insert_ranking(work.tx, &permit, snapshot).await?;
+            let details = json!({ "ranking": snapshot.id, "input_sha256": snapshot.input_sha256 });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::ComputeRanking, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await?;
     Ok(view)
 }
 
@@ -111,10 +124,10 @@ pub(crate) fn read_view(snapshot: &Snapshot) -> Result<RankingView> {
 }
 
 /// The rankings of a call, newest first.
-pub async fn list_rankings(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<RankingSummary>> {
+pub async fn list_rankings(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<RankingSummary>> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
-    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.clock.now())))?;
+    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
     let found = rows::rankings(conn, call.id).await?;
     Ok(found
         .into_iter()
@@ -122,24 +135,24 @@ pub async fn list_rankings(app: &App, who: Option<&Actor>, code: &str) -> Result
         .collect())
 }
 
-async fn load(app: &App, who: Option<&Actor>, id: RankingId) -> Result<(Call, Snapshot)> {
+async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call, Snapshot)> {
     let conn = app.database.read();
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
     let call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
     // Its id is no secret of the call's: whoever may not read rankings learns nothing, not even that this one exists.
-    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.clock.now()))).map_err(|_| Error::not_found())?;
+    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).map_err(|_| Error::not_found())?;
     Ok((call, snapshot))
 }
 
 /// One ranking. A juror sees nothing of the dossiers from which they are excluded, nor how severe each juror is.
-pub async fn show_ranking(app: &App, who: Option<&Actor>, id: RankingId) -> Result<RankingView> {
+pub async fn show_ranking(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<RankingView> {
     let (call, snapshot) = load(app, who, id).await?;
     readable(app, who, &call, read_view(&snapshot)?).await
 }
 
 /// What a reader may see of a ranking.
-async fn readable(app: &App, who: Option<&Actor>, call: &Call, mut view: RankingView) -> Result<RankingView> {
+async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, mut view: RankingView) -> Result<RankingView> {
     if who.is_some_and(|a| a.officer_of.contains(&call.id)) {
         return Ok(view);
     }
@@ -158,7 +171,7 @@ async fn readable(app: &App, who: Option<&Actor>, call: &Call, mut view: Ranking
 }
 
 /// One ranking as PDF, with the decisions taken since.
-pub async fn ranking_pdf(app: &App, who: Option<&Actor>, id: RankingId) -> Result<Vec<u8>> {
+pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<Vec<u8>> {
     let (call, snapshot) = load(app, who, id).await?;
     let view = readable(app, who, &call, read_view(&snapshot)?).await?;
     let decisions = rows::decisions(app.database.read(), call.id).await?;
@@ -173,11 +186,16 @@ pub async fn ranking_pdf(app: &App, who: Option<&Actor>, id: RankingId) -> Resul
 }
 
 /// The newest ranking of a call, with whether there is one at all.
-pub(crate) async fn latest(app: &App, call: &Call) -> Result<Option<RankingView>> {
+pub(crate) async fn latest(app: &Arrival, call: &Call) -> Result<Option<RankingView>> {
     rows::latest(app.database.read(), call.id).await?.as_ref().map(read_view).transpose()
 }
 
 /// Refuses when there is no ranking yet.
 pub(crate) const fn no_ranking() -> Error {
     Error::new(Kind::Conflict, "no-ranking")
+}
+
+/// Refuses when the ranking, or the call that it was computed in, is no longer what was looked at.
+pub(crate) const fn ranking_moved() -> Error {
+    Error::new(Kind::Conflict, "ranking-moved")
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::dossiers::load_contents;
 use crate::part::{Page, Part};
 use crate::pieces::PieceView;
-use crate::{Actor, App, Error, Kind, Result, about, about_for_seat, load_call, load_dossier, lock_dossier, record};
+use crate::{Actor, Arrival, Error, Kind, Result, about, about_for_seat, load_call, load_dossier, lock_dossier};
 
 /// How many dossiers a lot has: all that the authority knows before closing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -41,10 +41,10 @@ pub struct LotCounts {
 }
 
 /// Counts dossiers by lot.
-pub async fn count_dossiers(app: &App, who: Option<&Actor>, code: &str) -> Result<Vec<LotCounts>> {
+pub async fn count_dossiers(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<LotCounts>> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
-    decide(Action::CountDossiers, who, &Subject::call(call.facts(app.clock.now())))?;
+    decide(Action::CountDossiers, who, &Subject::call(call.facts(app.at)))?;
     let counts = rows::counts(conn, call.id).await?;
     Ok(call
         .definition
@@ -111,9 +111,9 @@ impl FiledFilter<'_> {
 ///
 /// # Errors
 /// `sealed` before closing.
-async fn unsealed(app: &App, who: Option<&Actor>, code: &str) -> Result<Call> {
+async fn unsealed(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
     let call = load_call(app.database.read(), code).await?;
-    let facts = call.facts(app.clock.now());
+    let facts = call.facts(app.at);
     decide(Action::CountDossiers, who, &Subject::call(facts))?;
     if facts.phase.sealed() {
         return Err(
@@ -128,7 +128,7 @@ async fn unsealed(app: &App, who: Option<&Actor>, code: &str) -> Result<Call> {
 /// # Errors
 /// `sealed` before closing.
 pub async fn list_filed(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     code: &str,
     filter: &FiledFilter<'_>,
@@ -161,7 +161,7 @@ pub async fn list_filed(
 /// # Errors
 /// `sealed` before closing.
 pub async fn count_filed(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     code: &str,
     filter: &FiledFilter<'_>,
@@ -174,7 +174,7 @@ pub async fn count_filed(
 }
 
 /// A part of some filed dossiers, by number.
-pub(crate) async fn page_of_filed(app: &App, which: &rows::Filed<'_>, part: &Part) -> Result<Page<Dossier>> {
+pub(crate) async fn page_of_filed(app: &Arrival, which: &rows::Filed<'_>, part: &Part) -> Result<Page<Dossier>> {
     let after = part.after("filed")?.unwrap_or(0);
     let (skip, limit) = (part.skip() as u64, part.limit as u64 + 1);
     let found = rows::filed(app.database.read(), which, after, skip, limit).await?;
@@ -217,15 +217,15 @@ pub struct FiledDossier {
 }
 
 /// A filed dossier, for an officer after closing or a juror it was assigned to.
-pub async fn show_filed(app: &App, who: Option<&Actor>, id: DossierId) -> Result<FiledDossier> {
+pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<FiledDossier> {
     let conn = app.database.read();
     let (call, dossier) = load_dossier(conn, id).await?;
-    let subject = about_for_seat(app, conn, who, &call, &dossier).await?;
+    let subject = about_for_seat(app.at, conn, who, &call, &dossier).await?;
     let officer = decide(Action::ReviewDossier, who, &subject).is_ok();
     if !officer {
         decide(Action::ReadAssigned, who, &subject)?;
     }
-    let loaded = load_contents(app, conn, call, dossier).await?;
+    let loaded = load_contents(app.at, conn, call, dossier).await?;
     let definition = &loaded.call.definition;
     let shown = |hidden: bool| officer || !hidden;
     let visible = |code: &str| definition.form.field(code).is_some_and(|f| shown(f.hidden_from_jury));
@@ -265,26 +265,29 @@ pub async fn show_filed(app: &App, who: Option<&Actor>, id: DossierId) -> Result
 
 /// Records whether a filed dossier may be examined. A reason in words is needed when it may not.
 pub async fn examine_dossier(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: DossierId,
     inadmissible: Option<(InadmissibleReason, String)>,
 ) -> Result<()> {
-    let tx = app.database.write().await?;
-    let (call, dossier) = lock_dossier(&tx, id).await?;
-    let permit = permit::<acts::ExamineDossier>(who, &about(app, &call, &dossier))?;
-    let finding = match inadmissible {
-        None => Admissibility::Admissible,
-        Some((reason, comment)) => Admissibility::Inadmissible { reason, comment },
-    };
-    let examined = dossier.examine(finding).map_err(|error| match error {
-        DossierError::NoReason => Error::field("/comment", "reason-needed"),
-        _ => Error::new(Kind::Conflict, "not-now"),
-    })?;
-    rows::save_state(&tx, &permit, &examined).await?;
-    let details = json!({ "state": examined.state_name() });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::ExamineDossier, ("dossier", id.to_string()), details)
-        .await?;
-    tx.commit().await?;
-    Ok(())
+    app.write(who, (id, inadmissible), |work, (id, inadmissible)| {
+        Box::pin(async move {
+            let (call, dossier) = lock_dossier(work.tx, *id).await?;
+            let permit = permit::<acts::ExamineDossier>(work.who(), &about(work.at(), &call, &dossier))?;
+            let finding = match inadmissible.clone() {
+                None => Admissibility::Admissible,
+                Some((reason, comment)) => Admissibility::Inadmissible { reason, comment },
+            };
+            let examined = dossier.examine(finding).map_err(|error| match error {
+                DossierError::NoReason => Error::field("/comment", "reason-needed"),
+                _ => Error::new(Kind::Conflict, "not-now"),
+            })?;
+            rows::save_state(work.tx, &permit, &examined).await?;
+            let details = json!({ "state": examined.state_name() });
+            let subject = ("dossier", id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::ExamineDossier, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }

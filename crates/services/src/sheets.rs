@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
 use ami_database::{dossiers, jury as rows, organisations};
-use ami_domain::dossier::DossierStateName;
+use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId, SheetId};
 use ami_domain::jury::is_recused;
 use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject, acts, decide, permit};
 use ami_domain::sheet::{Change, EntryError, Missing, Sheet, SheetError};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::part::{Page, Part};
-use crate::{Actor, App, Error, Kind, Problem, Result, load_dossier, record};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, load_dossier};
 
 /// A sheet in a juror's list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -76,7 +78,7 @@ pub struct SheetChanges {
     pub comments: BTreeMap<String, String>,
 }
 
-fn summary(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organisation: &str) -> SheetSummary {
+fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetSummary {
     SheetSummary {
         id: sheet.id.uuid(),
         state: if sheet.is_locked() { "locked" } else { "draft" },
@@ -93,7 +95,7 @@ fn summary(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, org
     }
 }
 
-fn view(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organisation: &str) -> SheetView {
+fn view(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetView {
     let grid = &call.definition.grid;
     SheetView {
         summary: summary(call, sheet, place, organisation),
@@ -121,12 +123,12 @@ fn view(call: &Call, sheet: &Sheet, place: &ami_domain::dossier::Dossier, organi
 }
 
 /// A part of the sheets one was asked for.
-pub async fn page_sheets(app: &App, who: Option<&Actor>, part: &Part) -> Result<Page<SheetSummary>> {
+pub async fn page_sheets(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<SheetSummary>> {
     part.cut("sheets", list_sheets(app, who).await?, |s| s.id.to_string())
 }
 
 /// The sheets one was asked for, in every call where one sits and has declared conflicts.
-pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSummary>> {
+pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<SheetSummary>> {
     let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     if actor.seats.is_empty() {
         return Err(ami_domain::policy::Denial::NotYours.into());
@@ -136,7 +138,7 @@ pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSumm
     let mut refusal = None;
     for (id, seat) in &actor.seats {
         let Some(call) = ami_database::calls::find(conn, *id).await? else { continue };
-        if let Err(denial) = decide(Action::ListAssigned, who, &Subject::call(call.facts(app.clock.now()))) {
+        if let Err(denial) = decide(Action::ListAssigned, who, &Subject::call(call.facts(app.at))) {
             refusal = Some(denial);
             continue;
         }
@@ -162,18 +164,18 @@ pub async fn list_sheets(app: &App, who: Option<&Actor>) -> Result<Vec<SheetSumm
 
 /// A sheet's place, with what the actor's own seat is to it; hidden when there is none.
 async fn place(
-    app: &App,
-    conn: &impl ami_database::ConnectionTrait,
+    at: Timestamp,
+    conn: &impl ConnectionTrait,
     who: Option<&Actor>,
     id: SheetId,
-) -> Result<(Call, ami_domain::dossier::Dossier, SeatId, Subject)> {
+) -> Result<(Call, Dossier, SeatId, Subject)> {
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let (seat, dossier): (SeatId, DossierId) = rows::sheet_place(conn, id).await?.ok_or_else(Error::not_found)?;
     let (call, dossier) = load_dossier(conn, dossier).await?;
     let own = who.and_then(|a| a.seats.get(&call.id)).is_some_and(|s| s.id == seat);
     let recusals = rows::recusals(conn, call.id).await?;
     let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
-    let subject = Subject::dossier(call.facts(app.clock.now()), facts).with_assignment(AssignmentFacts {
+    let subject = Subject::dossier(call.facts(at), facts).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
         recused: is_recused(&recusals, seat, dossier.id, &dossier.lot),
@@ -182,51 +184,65 @@ async fn place(
     Ok((call, dossier, seat, subject))
 }
 
-async fn applicant(app: &App, dossier: &ami_domain::dossier::Dossier) -> Result<String> {
-    let found = organisations::find(app.database.read(), dossier.organisation).await?;
+async fn applicant(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<String> {
+    let found = organisations::find(conn, dossier.organisation).await?;
     Ok(found.map_or_else(String::new, |o| o.name))
 }
 
 /// One's own sheet.
-pub async fn show_sheet(app: &App, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
+pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
     let conn = app.database.read();
-    let (call, dossier, seat, subject) = place(app, conn, who, id).await?;
+    let (call, dossier, seat, subject) = place(app.at, conn, who, id).await?;
     decide(Action::ReadSheet, who, &subject)?;
     let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    Ok(view(&call, &sheet, &dossier, &applicant(app, &dossier).await?))
+    Ok(view(&call, &sheet, &dossier, &applicant(conn, &dossier).await?))
 }
 
 /// Writes marks and comments, all of them or none. `if_match` is optional: one person writes a sheet, but two windows may.
 pub async fn write_sheet(
-    app: &App,
+    app: &Arrival,
     who: Option<&Actor>,
     id: SheetId,
     if_match: Option<i64>,
     changes: &SheetChanges,
 ) -> Result<SheetView> {
-    let tx = app.database.write().await?;
-    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
-    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    let subject = subject.with_assignment(AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment });
-    let permit = permit::<acts::Mark>(who, &subject).map_err(|denial| locked_or(&sheet, denial))?;
-    let name = applicant(app, &dossier).await?;
-    if if_match.is_some_and(|seen| seen != sheet.revision) {
-        let current = serde_json::to_value(view(&call, &sheet, &dossier, &name)).map_err(Error::internal)?;
-        return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
-    }
-    let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
-    for (criterion, mark) in &changes.marks {
-        by_criterion.entry(criterion.clone()).or_default().mark = Some(*mark);
-    }
-    for (criterion, comment) in &changes.comments {
-        by_criterion.entry(criterion.clone()).or_default().comment = Some(comment.clone());
-    }
-    let (sheet, touched) = sheet.write(&by_criterion, &call.definition.grid).map_err(|e| refusal(&call, e))?;
-    if !touched.is_empty() {
-        rows::save_sheet(&tx, &permit, &sheet, &touched, || app.id(), app.clock.now()).await?;
-        tx.commit().await?;
-    }
-    Ok(view(&call, &sheet, &dossier, &name))
+    app.write(who, (id, if_match, changes.clone()), |work, (id, if_match, changes)| {
+        Box::pin(async move {
+            let (tx, id) = (work.tx, *id);
+            let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
+            let permit = permit::<acts::Mark>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
+            let name = applicant(tx.read(), &dossier).await?;
+            if if_match.is_some_and(|seen| seen != sheet.revision) {
+                let current = serde_json::to_value(view(&call, &sheet, &dossier, &name)).map_err(Error::internal)?;
+                return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
+            }
+            let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
+            for (criterion, mark) in &changes.marks {
+                by_criterion.entry(criterion.clone()).or_default().mark = Some(*mark);
+            }
+            for (criterion, comment) in &changes.comments {
+                by_criterion.entry(criterion.clone()).or_default().comment = Some(comment.clone());
+            }
+            let (sheet, touched) = sheet.write(&by_criterion, &call.definition.grid).map_err(|e| refusal(&call, e))?;
+            if !touched.is_empty() {
+                rows::save_sheet(tx, &permit, &sheet, &touched, || work.id(), work.at()).await?;
+            }
+            Ok(view(&call, &sheet, &dossier, &name))
+        })
+    })
+    .await
+}
+
+/// A sheet with its call, dossier and what the asker's seat is to it, for a write: neither the sheet nor the call's state
+/// changes until the transaction ends.
+async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Call, Dossier, Sheet, Subject)> {
+    let tx = work.tx;
+    let (call, dossier, _, subject) = place(work.at(), tx.read(), work.who(), id).await?;
+    let call = ami_database::calls::find_for_share(tx, call.id).await?.ok_or_else(Error::not_found)?;
+    let sheet = rows::sheet_for_update(tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    let locked = AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment };
+    let subject = Subject { call: Some(call.facts(work.at())), ..subject }.with_assignment(locked);
+    Ok((call, dossier, sheet, subject))
 }
 
 fn locked_or(sheet: &Sheet, denial: ami_domain::policy::Denial) -> Error {
@@ -293,41 +309,34 @@ fn refusal(call: &Call, error: SheetError) -> Error {
 }
 
 /// Locks one's own sheet.
-pub async fn lock_sheet(app: &App, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
-    let tx = app.database.write().await?;
-    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
-    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    let subject = subject.with_assignment(AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment });
-    let permit = permit::<acts::LockSheet>(who, &subject).map_err(|denial| locked_or(&sheet, denial))?;
-    let now = app.clock.now();
-    let sheet = sheet.lock(&call.definition.grid, now).map_err(|e| refusal(&call, e))?;
-    rows::save_sheet(&tx, &permit, &sheet, &[], || app.id(), now).await?;
-    let details = json!({ "sheet": id });
-    record(app, &tx, Some(call.id), Some(permit.by()), Action::LockSheet, ("dossier", dossier.id.to_string()), details)
-        .await?;
-    tx.commit().await?;
-    Ok(view(&call, &sheet, &dossier, &applicant(app, &dossier).await?))
+pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
+    app.write(who, id, |work, &id| {
+        Box::pin(async move {
+            let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
+            let permit = permit::<acts::LockSheet>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
+            let sheet = sheet.lock(&call.definition.grid, work.at()).map_err(|e| refusal(&call, e))?;
+            rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
+            let subject = ("dossier", dossier.id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::LockSheet, subject, json!({ "sheet": id })).await?;
+            Ok(view(&call, &sheet, &dossier, &applicant(work.tx.read(), &dossier).await?))
+        })
+    })
+    .await
 }
 
-/// Opens a locked sheet again, by the chair and with a reason.
-pub async fn reopen_sheet(app: &App, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
-    let tx = app.database.write().await?;
-    let (call, dossier, _, subject) = place(app, tx.read(), who, id).await?;
-    let permit = permit::<acts::ReopenSheet>(who, &subject)?;
-    let sheet = rows::sheet_for_update(&tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    let sheet = sheet.reopen(reason).map_err(|e| refusal(&call, e))?;
-    rows::save_sheet(&tx, &permit, &sheet, &[], || app.id(), app.clock.now()).await?;
-    let details = json!({ "sheet": id, "reason": reason });
-    record(
-        app,
-        &tx,
-        Some(call.id),
-        Some(permit.by()),
-        Action::ReopenSheet,
-        ("dossier", dossier.id.to_string()),
-        details,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(())
+/// Opens a locked sheet again, as the chair, with a reason.
+pub async fn reopen_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
+    app.write(who, (id, reason.to_owned()), |work, (id, reason)| {
+        Box::pin(async move {
+            let (call, dossier, sheet, subject) = hold_sheet(work, *id).await?;
+            let permit = permit::<acts::ReopenSheet>(work.who(), &subject)?;
+            let sheet = sheet.reopen(reason).map_err(|e| refusal(&call, e))?;
+            rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
+            let details = json!({ "sheet": id, "reason": reason });
+            let subject = ("dossier", dossier.id.to_string());
+            work.record(Some(call.id), Some(permit.by()), Action::ReopenSheet, subject, details).await?;
+            Ok(())
+        })
+    })
+    .await
 }

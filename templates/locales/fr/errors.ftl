@@ -1,6 +1,9 @@
 # Errors, by code. Each says what to do.
 error-internal = Un incident technique s'est produit de notre côté. Ce que vous avez enregistré est conservé ; réessayez dans quelques instants.
 error-unavailable = Un service nécessaire ne répond pas pour le moment. Ce que vous avez enregistré est conservé ; réessayez dans quelques instants.
+error-busy = Beaucoup de personnes enregistrent en ce moment et votre demande n'a pas pu être traitée : rien n'a été enregistré cette fois-ci. Recommencez dans quelques secondes.
+error-away = L'enregistrement est momentanément impossible : rien n'a été enregistré cette fois-ci, et ce qui l'était avant est conservé. Recommencez dans une minute.
+error-unanswered = Nous ne savons pas si votre demande a été enregistrée. Rechargez la page pour le voir avant de recommencer.
 error-not-found = Cette page n'existe pas, ou vous n'y avez pas accès. Vérifiez l'adresse, ou connectez-vous avec le bon compte.
 error-not-yours = Votre compte ne permet pas cette action.
 error-sign-in-first = Connectez-vous pour continuer.
@@ -111,3 +114,4 @@ error-field-address-part = Remplissez la voie, le code postal et le code de la c
 error-field-postcode = Un code postal compte cinq chiffres.
 error-field-commune = Indiquez le code INSEE de la commune, par exemple 93066.
 error-field-checkbox = Cochez la case pour vous engager.
+error-ranking-moved = Le classement ou l'étape de l'appel a changé entre-temps. Rechargez la page et recommencez.

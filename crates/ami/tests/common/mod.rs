@@ -139,7 +139,7 @@ impl World {
     /// An account with a session.
     pub(crate) async fn person(&self, name: &str, administrator: bool) -> Person {
         let email = format!("{}@demonstration.example", name.to_lowercase().replace(' ', "-"));
-        let account = accounts::create_account(&self.app, &email, name, PASSWORD, administrator).await.unwrap();
+        let account = accounts::create_account(&self.app.now(), &email, name, PASSWORD, administrator).await.unwrap();
         self.sign_in(account, &email).await
     }
 
@@ -202,6 +202,28 @@ impl World {
         let headers: Vec<(&str, &str)> = if_match.iter().map(|v| ("If-Match", *v)).collect();
         let body = Some(body.to_string().into_bytes());
         self.send_with(Some(who), Method::Patch, &format!("/api/v1{path}"), body, &headers).await
+    }
+
+    /// The same as [`Self::patch`] and the others, to be joined with more of its kind.
+    pub(crate) async fn patch_owned(&self, who: &Person, path: String, body: Value) -> Got {
+        self.patch(who, &path, None, body).await
+    }
+
+    pub(crate) async fn post_owned(&self, who: &Person, path: String, body: Value) -> Got {
+        self.post(who, &path, body).await
+    }
+
+    pub(crate) async fn send_owned(&self, who: &Person, method: Method, path: String) -> Got {
+        self.send(Some(who), method, &path, None).await
+    }
+
+    /// `count` people with a session each: `name-0`, `name-1`, …
+    pub(crate) async fn people(&self, name: &str, count: usize) -> Vec<Person> {
+        let mut people = Vec::with_capacity(count);
+        for n in 0..count {
+            people.push(self.person(&format!("{name} {n}"), false).await);
+        }
+        people
     }
 
     /// The demonstration call, published by an administrator who is its officer.

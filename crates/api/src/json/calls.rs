@@ -1,17 +1,16 @@
 //! Calls, and what their officers see of dossiers.
 
 use ami_domain::call::CallState;
-use ami_services::App;
 use ami_services::calls::{self as services, CallSummary, CallView};
 use ami_services::part::Page;
 use ami_services::review::{self, FiledFilter, FiledSummary, LotCounts};
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
 use crate::answer::Answer;
-use crate::guards::{Body, Listed, Who};
+use crate::guards::{Arrived, Body, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, show, create, advance, counts, filed]
@@ -48,21 +47,21 @@ struct NewState {
 /// The calls one may see.
 #[utoipa::path(tag = "appels", params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<CallSummary>)))]
 #[get("/calls")]
-async fn list(app: &State<App>, who: Who, part: Listed) -> Api<Listing<CallSummary>> {
+async fn list(app: &Arrived, who: Who, part: Listed) -> Api<Listing<CallSummary>> {
     Ok(Answer::ok(services::page_calls(app, who.actor(), &part.0).await?.into()))
 }
 
 /// A call: rules, calendar, lots, form, pieces, grid, texts.
 #[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = CallView)))]
 #[get("/calls/<code>")]
-async fn show(app: &State<App>, who: Who, code: &str) -> Api<CallView> {
+async fn show(app: &Arrived, who: Who, code: &str) -> Api<CallView> {
     Ok(Answer::ok(services::show_call(app, who.actor(), code).await?))
 }
 
 /// Writes a new call in draft, as an administrator, who is its first officer.
 #[utoipa::path(tag = "appels", request_body = Object, responses((status = 201, body = CallView)))]
 #[post("/calls", data = "<body>")]
-async fn create(app: &State<App>, who: Who, body: Body<serde_json::Value>) -> Api<CallView> {
+async fn create(app: &Arrived, who: Who, body: Body<serde_json::Value>) -> Api<CallView> {
     let officer = who.signed()?.account.id;
     Ok(Answer::created(services::create_call(app, who.actor(), body.0, officer).await?))
 }
@@ -70,14 +69,14 @@ async fn create(app: &State<App>, who: Who, body: Body<serde_json::Value>) -> Ap
 /// Moves a call to its next state.
 #[utoipa::path(tag = "appels", params(("code" = String, Path)), request_body = NewState, responses((status = 200, body = CallSummary)))]
 #[post("/calls/<code>/state", data = "<body>")]
-async fn advance(app: &State<App>, who: Who, code: &str, body: Body<NewState>) -> Api<CallSummary> {
+async fn advance(app: &Arrived, who: Who, code: &str, body: Body<NewState>) -> Api<CallSummary> {
     Ok(Answer::ok(services::advance_call(app, who.actor(), code, body.0.state).await?))
 }
 
 /// Numbers of dossiers by lot: all that officers know before closing.
 #[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = Items<LotCounts>)))]
 #[get("/calls/<code>/counts")]
-async fn counts(app: &State<App>, who: Who, code: &str) -> Api<Items<LotCounts>> {
+async fn counts(app: &Arrived, who: Who, code: &str) -> Api<Items<LotCounts>> {
     Ok(Answer::ok(Items { items: review::count_dossiers(app, who.actor(), code).await? }))
 }
 
@@ -85,7 +84,7 @@ async fn counts(app: &State<App>, who: Who, code: &str) -> Api<Items<LotCounts>>
 #[utoipa::path(tag = "appels", params(("code" = String, Path), ("lot" = Option<String>, Query), ("state" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<FiledSummary>)))]
 #[get("/calls/<code>/dossiers?<lot>&<state>")]
 async fn filed(
-    app: &State<App>,
+    app: &Arrived,
     who: Who,
     code: &str,
     lot: Option<&str>,

@@ -5,12 +5,12 @@ use ami_domain::ids::DossierId;
 use ami_services::deposits::{self, Receipt};
 use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
 use ami_services::pieces::{self, PieceView};
-use ami_services::{App, Kind, review};
+use ami_services::{Kind, review};
 use rocket::data::{ByteUnit, Data};
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{self, Responder, Response};
-use rocket::{Route, State, delete, get, patch, post, put, routes};
+use rocket::{Route, delete, get, patch, post, put, routes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::calls::Items;
 use super::{Api, once};
 use crate::answer::{Answer, ApiError, Download, disposition, name_in_disposition};
-use crate::guards::{Body, Id, IfMatch, Key, Who, drop_body};
+use crate::guards::{Arrived, Body, Id, IfMatch, Key, Who, drop_body};
 
 /// Nothing larger than this is read, whatever a slot allows.
 const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
@@ -64,7 +64,7 @@ struct Finding {
 /// Begins a dossier for a lot.
 #[utoipa::path(tag = "dossiers", params(("code" = String, Path)), request_body = NewDossier, responses((status = 201, body = DossierView), (status = 409, body = crate::answer::ProblemBody)))]
 #[post("/calls/<code>/dossiers", data = "<body>")]
-async fn create(app: &State<App>, who: Who, code: &str, key: Key, body: Body<NewDossier>) -> Api<Value> {
+async fn create(app: &Arrived, who: Who, code: &str, key: Key, body: Body<NewDossier>) -> Api<Value> {
     let request = format!("POST /calls/{code}/dossiers {}", serde_json::to_string(&body.0).unwrap_or_default());
     once(app, &who, key, request, async {
         let made = services::create_dossier(app, who.actor(), code, body.0.organisation_id.into(), &body.0.lot).await?;
@@ -77,14 +77,14 @@ async fn create(app: &State<App>, who: Who, code: &str, key: Key, body: Body<New
 /// The dossiers of one's own organisations.
 #[utoipa::path(tag = "dossiers", responses((status = 200, body = Items<DossierSummary>)))]
 #[get("/dossiers")]
-async fn mine(app: &State<App>, who: Who) -> Api<Items<DossierSummary>> {
+async fn mine(app: &Arrived, who: Who) -> Api<Items<DossierSummary>> {
     Ok(Answer::ok(Items { items: services::list_mine(app, who.actor()).await? }))
 }
 
 /// A dossier: whole for its applicant; as filed for an officer after closing or a juror it was assigned to.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 404, body = crate::answer::ProblemBody)))]
 #[get("/dossiers/<id>")]
-async fn show(app: &State<App>, who: Who, id: Id) -> Api<Value> {
+async fn show(app: &Arrived, who: Who, id: Id) -> Api<Value> {
     match services::show_dossier(app, who.actor(), id.get()).await {
         Ok(view) => {
             let revision = view.revision;
@@ -103,7 +103,7 @@ async fn show(app: &State<App>, who: Who, id: Id) -> Api<Value> {
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), request_body = Object, responses((status = 200, body = SavedAnswers), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[patch("/dossiers/<id>/answers", data = "<body>")]
 async fn save_answers(
-    app: &State<App>,
+    app: &Arrived,
     who: Who,
     id: Id,
     if_match: IfMatch,
@@ -132,7 +132,7 @@ impl<'r> FromRequest<'r> for FileName {
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("slot" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PieceView), (status = 413, body = crate::answer::ProblemBody), (status = 415, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/pieces/<slot>", data = "<data>")]
 async fn put_piece(
-    app: &State<App>,
+    app: &Arrived,
     who: Result<Who, (Kind, &'static str)>,
     id: Id,
     slot: &str,
@@ -159,7 +159,7 @@ async fn put_piece(
 /// Takes a file out of a draft.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("piece" = String, Path)), responses((status = 204)))]
 #[delete("/dossiers/<id>/pieces/<piece>")]
-async fn delete_piece(app: &State<App>, who: Who, id: Id, piece: Id) -> Result<Status, ApiError> {
+async fn delete_piece(app: &Arrived, who: Who, id: Id, piece: Id) -> Result<Status, ApiError> {
     pieces::remove_piece(app, who.actor(), id.get(), piece.get()).await?;
     Ok(Status::NoContent)
 }
@@ -190,7 +190,7 @@ impl<'r> Responder<'r, 'static> for Content {
 /// The bytes of a file.
 #[utoipa::path(tag = "dossiers", params(("piece" = String, Path)), responses((status = 200, content_type = "application/octet-stream")))]
 #[get("/pieces/<piece>")]
-async fn piece_content(app: &State<App>, who: Who, piece: Id) -> Result<Content, ApiError> {
+async fn piece_content(app: &Arrived, who: Who, piece: Id) -> Result<Content, ApiError> {
     let (view, object) = pieces::open_piece(app, who.actor(), piece.get()).await?;
     Ok(Content { view, object })
 }
@@ -198,7 +198,7 @@ async fn piece_content(app: &State<App>, who: Who, piece: Id) -> Result<Content,
 /// Files the dossier.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Receipt), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/dossiers/<id>/deposit")]
-async fn deposit(app: &State<App>, who: Who, id: Id, key: Key) -> Api<Value> {
+async fn deposit(app: &Arrived, who: Who, id: Id, key: Key) -> Api<Value> {
     let dossier: DossierId = id.get();
     once(app, &who, key, format!("POST /dossiers/{dossier}/deposit"), async {
         Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), dossier).await?))
@@ -209,7 +209,7 @@ async fn deposit(app: &State<App>, who: Who, id: Id, key: Key) -> Api<Value> {
 /// Takes the deposit back, to change the dossier and file it again before closing.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204)))]
 #[delete("/dossiers/<id>/deposit")]
-async fn take_back(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiError> {
+async fn take_back(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
     deposits::take_back(app, who.actor(), id.get()).await?;
     Ok(Status::NoContent)
 }
@@ -217,7 +217,7 @@ async fn take_back(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiErro
 /// Withdraws the dossier for good.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204)))]
 #[post("/dossiers/<id>/withdrawal")]
-async fn withdraw(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiError> {
+async fn withdraw(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
     deposits::withdraw(app, who.actor(), id.get()).await?;
     Ok(Status::NoContent)
 }
@@ -225,14 +225,14 @@ async fn withdraw(app: &State<App>, who: Who, id: Id) -> Result<Status, ApiError
 /// The last receipt, or that of a version.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, body = Receipt)))]
 #[get("/dossiers/<id>/receipt?<version>")]
-async fn receipt(app: &State<App>, who: Who, id: Id, version: Option<i64>) -> Api<Receipt> {
+async fn receipt(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Api<Receipt> {
     Ok(Answer::ok(deposits::show_receipt(app, who.actor(), id.get(), version).await?))
 }
 
 /// The same as PDF.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
 #[get("/dossiers/<id>/receipt.pdf?<version>")]
-async fn receipt_pdf(app: &State<App>, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
+async fn receipt_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
     let bytes = deposits::receipt_pdf(app, who.actor(), id.get(), version).await?;
     Ok(Download { bytes, name: "accuse-reception.pdf".into(), kind: ContentType::PDF, inline: false })
 }
@@ -240,7 +240,7 @@ async fn receipt_pdf(app: &State<App>, who: Who, id: Id, version: Option<i64>) -
 /// Says whether a filed dossier may be examined.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), request_body = Finding, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/admissibility", data = "<body>")]
-async fn examine(app: &State<App>, who: Who, id: Id, body: Body<Finding>) -> Result<Status, ApiError> {
+async fn examine(app: &Arrived, who: Who, id: Id, body: Body<Finding>) -> Result<Status, ApiError> {
     let finding = body.0;
     let inadmissible = match (finding.admissible, finding.reason) {
         (true, _) => None,

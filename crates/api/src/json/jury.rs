@@ -1,10 +1,9 @@
 //! The jury and its score sheets.
 
-use ami_services::App;
 use ami_services::jury::{self as services, AssignmentRow, Conflict, DeclarationView, Invitation, SeatView};
 use ami_services::sheets::{self as sheet_services, SheetChanges, SheetSummary, SheetView};
 use rocket::http::Status;
-use rocket::{Route, State, get, patch, post, routes};
+use rocket::{Route, get, patch, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use uuid::Uuid;
 use super::Api;
 use super::calls::Listing;
 use crate::answer::{Answer, ApiError};
-use crate::guards::{Body, Id, IfMatch, Listed, Who};
+use crate::guards::{Arrived, Body, Id, IfMatch, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -63,28 +62,28 @@ struct Reason {
 /// The jury with its progress.
 #[utoipa::path(tag = "jury", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<SeatView>)))]
 #[get("/calls/<code>/seats")]
-async fn seats(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<SeatView>> {
+async fn seats(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<SeatView>> {
     Ok(Answer::ok(services::page_seats(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// Invites a juror.
 #[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Invitation, responses((status = 201, body = Made)))]
 #[post("/calls/<code>/seats", data = "<body>")]
-async fn invite(app: &State<App>, who: Who, code: &str, body: Body<Invitation>) -> Api<Made> {
+async fn invite(app: &Arrived, who: Who, code: &str, body: Body<Invitation>) -> Api<Made> {
     Ok(Answer::created(Made { id: services::invite_juror(app, who.actor(), code, &body.0).await? }))
 }
 
 /// Which seat was asked for which dossier.
 #[utoipa::path(tag = "jury", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<AssignmentRow>)))]
 #[get("/calls/<code>/assignments")]
-async fn assignments(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<AssignmentRow>> {
+async fn assignments(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<AssignmentRow>> {
     Ok(Answer::ok(services::list_assignments(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// Asks a seat for sheets, or takes requests back.
 #[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Assignment, responses((status = 204)))]
 #[post("/calls/<code>/assignments", data = "<body>")]
-async fn assign(app: &State<App>, who: Who, code: &str, body: Body<Assignment>) -> Result<Status, ApiError> {
+async fn assign(app: &Arrived, who: Who, code: &str, body: Body<Assignment>) -> Result<Status, ApiError> {
     let ids = |list: &[Uuid]| list.iter().map(|id| (*id).into()).collect::<Vec<_>>();
     let (add, remove) = (ids(&body.0.add), ids(&body.0.remove));
     services::assign_dossiers(app, who.actor(), code, body.0.seat.into(), &add, &remove).await?;
@@ -94,14 +93,14 @@ async fn assign(app: &State<App>, who: Who, code: &str, body: Body<Assignment>) 
 /// The declaration of conflicts and the candidates.
 #[utoipa::path(tag = "jury", params(("code" = String, Path)), responses((status = 200, body = DeclarationView)))]
 #[get("/calls/<code>/declaration")]
-async fn declaration(app: &State<App>, who: Who, code: &str) -> Api<DeclarationView> {
+async fn declaration(app: &Arrived, who: Who, code: &str) -> Api<DeclarationView> {
     Ok(Answer::ok(services::show_declaration(app, who.actor(), code).await?))
 }
 
 /// Declares conflicts, or that there are none.
 #[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Declaration, responses((status = 204)))]
 #[post("/calls/<code>/declaration", data = "<body>")]
-async fn declare(app: &State<App>, who: Who, code: &str, body: Body<Declaration>) -> Result<Status, ApiError> {
+async fn declare(app: &Arrived, who: Who, code: &str, body: Body<Declaration>) -> Result<Status, ApiError> {
     services::declare_conflicts(app, who.actor(), code, &body.0.conflicts).await?;
     Ok(Status::NoContent)
 }
@@ -109,7 +108,7 @@ async fn declare(app: &State<App>, who: Who, code: &str, body: Body<Declaration>
 /// Excludes a seat from a dossier or a lot, by the chair or an officer.
 #[utoipa::path(tag = "jury", params(("code" = String, Path), ("seat" = String, Path)), request_body = Conflict, responses((status = 204)))]
 #[post("/calls/<code>/seats/<seat>/recusals", data = "<body>")]
-async fn recuse(app: &State<App>, who: Who, code: &str, seat: Id, body: Body<Conflict>) -> Result<Status, ApiError> {
+async fn recuse(app: &Arrived, who: Who, code: &str, seat: Id, body: Body<Conflict>) -> Result<Status, ApiError> {
     services::impose_recusal(app, who.actor(), code, seat.get(), &body.0).await?;
     Ok(Status::NoContent)
 }
@@ -117,14 +116,14 @@ async fn recuse(app: &State<App>, who: Who, code: &str, seat: Id, body: Body<Con
 /// The sheets one was asked for.
 #[utoipa::path(tag = "jury", params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<SheetSummary>)))]
 #[get("/jury/sheets")]
-async fn sheets(app: &State<App>, who: Who, part: Listed) -> Api<Listing<SheetSummary>> {
+async fn sheets(app: &Arrived, who: Who, part: Listed) -> Api<Listing<SheetSummary>> {
     Ok(Answer::ok(sheet_services::page_sheets(app, who.actor(), &part.0).await?.into()))
 }
 
 /// One's own sheet.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView)))]
 #[get("/sheets/<id>")]
-async fn show_sheet(app: &State<App>, who: Who, id: Id) -> Api<SheetView> {
+async fn show_sheet(app: &Arrived, who: Who, id: Id) -> Api<SheetView> {
     let view = sheet_services::show_sheet(app, who.actor(), id.get()).await?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))
@@ -133,13 +132,7 @@ async fn show_sheet(app: &State<App>, who: Who, id: Id) -> Api<SheetView> {
 /// Writes marks and comments.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = SheetChanges, responses((status = 200, body = SheetView), (status = 422, body = crate::answer::ProblemBody)))]
 #[patch("/sheets/<id>", data = "<body>")]
-async fn write_sheet(
-    app: &State<App>,
-    who: Who,
-    id: Id,
-    if_match: IfMatch,
-    body: Body<SheetChanges>,
-) -> Api<SheetView> {
+async fn write_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<SheetChanges>) -> Api<SheetView> {
     let view = sheet_services::write_sheet(app, who.actor(), id.get(), if_match.optional(), &body.0).await?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))
@@ -148,14 +141,14 @@ async fn write_sheet(
 /// Locks one's own sheet.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/sheets/<id>/lock")]
-async fn lock_sheet(app: &State<App>, who: Who, id: Id) -> Api<SheetView> {
+async fn lock_sheet(app: &Arrived, who: Who, id: Id) -> Api<SheetView> {
     Ok(Answer::ok(sheet_services::lock_sheet(app, who.actor(), id.get()).await?))
 }
 
 /// Opens a locked sheet again, by the chair and with a reason.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = Reason, responses((status = 204)))]
 #[post("/sheets/<id>/reopen", data = "<body>")]
-async fn reopen_sheet(app: &State<App>, who: Who, id: Id, body: Body<Reason>) -> Result<Status, ApiError> {
+async fn reopen_sheet(app: &Arrived, who: Who, id: Id, body: Body<Reason>) -> Result<Status, ApiError> {
     sheet_services::reopen_sheet(app, who.actor(), id.get(), &body.0.reason).await?;
     Ok(Status::NoContent)
 }

@@ -7,7 +7,7 @@ mod jury;
 mod rankings;
 
 use ami_services::accounts::Signed;
-use ami_services::{App, Error, Kind, idempotency};
+use ami_services::{Error, Kind, idempotency};
 use rocket::http::{ContentType, Status};
 use rocket::request::Request;
 use rocket::{Catcher, Route, catch, catchers, get, routes};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::OpenApi;
 
 use crate::answer::{Answer, ApiError, ProblemBody};
-use crate::guards::{Key, Refusal, Who};
+use crate::guards::{Arrived, Key, Refusal, Who};
 
 type Api<T> = Result<Answer<T>, ApiError>;
 
@@ -110,7 +110,7 @@ pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
 /// Does something once per `Idempotency-Key`: the same request again gets the same answer, another one under the same key a
 /// conflict. Only what succeeded is kept: a refusal may be put right and tried again.
 async fn once<T: Serialize>(
-    app: &App,
+    app: &Arrived,
     who: &Who,
     key: Key,
     request: String,

@@ -2,12 +2,12 @@
 
 use ami_domain::decision::{DecisionKind, Proposal};
 use ami_domain::text;
+use ami_services::Error;
 use ami_services::decisions::{self as taken, DecisionLine, DecisionView};
 use ami_services::rankings::{self as services, RankingSummary, RankingView};
-use ami_services::{App, Error};
 use rocket::http::ContentType;
 use rocket::request::FromParam;
-use rocket::{Route, State, get, post, put, routes};
+use rocket::{Route, get, post, put, routes};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::calls::Listing;
 use super::{Api, once};
 use crate::answer::{Answer, ApiError, Download};
-use crate::guards::{Body, Id, IfMatch, Key, Listed, Who};
+use crate::guards::{Arrived, Body, Id, IfMatch, Key, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![compute, list, show, pdf, figure, decide, decision, decisions, csv, xlsx]
@@ -50,7 +50,7 @@ struct NewDecision {
 /// Computes a ranking per lot and keeps it.
 #[utoipa::path(tag = "classements", params(("code" = String, Path)), responses((status = 201, body = RankingView)))]
 #[post("/calls/<code>/rankings")]
-async fn compute(app: &State<App>, who: Who, code: &str, key: Key) -> Api<Value> {
+async fn compute(app: &Arrived, who: Who, code: &str, key: Key) -> Api<Value> {
     once(app, &who, key, format!("POST /calls/{code}/rankings"), async {
         Ok(Answer::created(services::compute_ranking(app, who.actor(), code).await?))
     })
@@ -60,7 +60,7 @@ async fn compute(app: &State<App>, who: Who, code: &str, key: Key) -> Api<Value>
 /// The rankings of a call, newest first.
 #[utoipa::path(tag = "classements", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<RankingSummary>)))]
 #[get("/calls/<code>/rankings")]
-async fn list(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<RankingSummary>> {
+async fn list(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<RankingSummary>> {
     let all = services::list_rankings(app, who.actor(), code).await?;
     Ok(Answer::ok(part.0.cut("rankings", all, |r| r.id.to_string())?.into()))
 }
@@ -68,14 +68,14 @@ async fn list(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listi
 /// One ranking with its derivation.
 #[utoipa::path(tag = "classements", params(("id" = String, Path)), responses((status = 200, body = RankingView)))]
 #[get("/rankings/<id>", rank = 2)]
-async fn show(app: &State<App>, who: Who, id: Id) -> Api<RankingView> {
+async fn show(app: &Arrived, who: Who, id: Id) -> Api<RankingView> {
     Ok(Answer::ok(services::show_ranking(app, who.actor(), id.get()).await?))
 }
 
 /// The same as PDF: the address of the ranking followed by `.pdf`.
 #[utoipa::path(tag = "classements", path = "/rankings/{id}.pdf", params(("id" = String, Path)), responses((status = 200, content_type = "application/pdf")))]
 #[get("/rankings/<id>", rank = 1)]
-async fn pdf(app: &State<App>, who: Who, id: PdfId) -> Result<Download, ApiError> {
+async fn pdf(app: &Arrived, who: Who, id: PdfId) -> Result<Download, ApiError> {
     let bytes = services::ranking_pdf(app, who.actor(), id.0.get()).await?;
     Ok(Download { bytes, name: "classement.pdf".into(), kind: ContentType::PDF, inline: false })
 }
@@ -83,7 +83,7 @@ async fn pdf(app: &State<App>, who: Who, id: PdfId) -> Result<Download, ApiError
 /// A figure of one lot as SVG: `ranks.svg`, the ranks that its dossiers may take, or `weights.svg`, how far weights may move.
 #[utoipa::path(tag = "classements", params(("id" = String, Path), ("lot" = String, Path), ("figure" = String, Path)), responses((status = 200, content_type = "image/svg+xml"), (status = 404, body = crate::answer::ProblemBody)))]
 #[get("/rankings/<id>/lots/<lot>/<figure>")]
-async fn figure(app: &State<App>, who: Who, id: Id, lot: &str, figure: &str) -> Result<Download, ApiError> {
+async fn figure(app: &Arrived, who: Who, id: Id, lot: &str, figure: &str) -> Result<Download, ApiError> {
     let view = services::show_ranking(app, who.actor(), id.get()).await?;
     let found = view.lots.iter().find(|l| l.code == lot).and_then(services::figures).ok_or_else(Error::not_found)?;
     let drawn = match figure {
@@ -102,7 +102,7 @@ async fn figure(app: &State<App>, who: Who, id: Id, lot: &str, figure: &str) -> 
 /// Records a decision.
 #[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/decision", data = "<body>")]
-async fn decide(app: &State<App>, who: Who, id: Id, if_match: IfMatch, body: Body<NewDecision>) -> Api<DecisionView> {
+async fn decide(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<NewDecision>) -> Api<DecisionView> {
     let amount_cents = match &body.0.amount {
         None | Some(Value::Null) => None,
         Some(Value::Number(n)) => Some(text::hundredths(&n.to_string())),
@@ -123,7 +123,7 @@ async fn decide(app: &State<App>, who: Who, id: Id, if_match: IfMatch, body: Bod
 /// The decision on a dossier.
 #[utoipa::path(tag = "décisions", params(("id" = String, Path)), responses((status = 200, body = DecisionView), (status = 404, body = crate::answer::ProblemBody)))]
 #[get("/dossiers/<id>/decision")]
-async fn decision(app: &State<App>, who: Who, id: Id) -> Api<DecisionView> {
+async fn decision(app: &Arrived, who: Who, id: Id) -> Api<DecisionView> {
     let view = taken::show_decision(app, who.actor(), id.get()).await?.ok_or_else(Error::not_found)?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))
@@ -132,14 +132,14 @@ async fn decision(app: &State<App>, who: Who, id: Id) -> Api<DecisionView> {
 /// Every filed dossier with its decision.
 #[utoipa::path(tag = "décisions", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<DecisionLine>)))]
 #[get("/calls/<code>/decisions")]
-async fn decisions(app: &State<App>, who: Who, code: &str, part: Listed) -> Api<Listing<DecisionLine>> {
+async fn decisions(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<DecisionLine>> {
     Ok(Answer::ok(taken::page_decisions(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// The same as CSV.
 #[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, content_type = "text/csv")))]
 #[get("/calls/<code>/decisions.csv")]
-async fn csv(app: &State<App>, who: Who, code: &str) -> Result<Download, ApiError> {
+async fn csv(app: &Arrived, who: Who, code: &str) -> Result<Download, ApiError> {
     let bytes = taken::decisions_csv(app, who.actor(), code).await?;
     let kind = ContentType::new("text", "csv").with_params([("charset", "utf-8")]);
     Ok(Download { bytes, name: format!("decisions-{code}.csv"), kind, inline: false })
@@ -148,7 +148,7 @@ async fn csv(app: &State<App>, who: Who, code: &str) -> Result<Download, ApiErro
 /// The same as XLSX.
 #[utoipa::path(tag = "décisions", params(("code" = String, Path)), responses((status = 200, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
 #[get("/calls/<code>/decisions.xlsx")]
-async fn xlsx(app: &State<App>, who: Who, code: &str) -> Result<Download, ApiError> {
+async fn xlsx(app: &Arrived, who: Who, code: &str) -> Result<Download, ApiError> {
     let bytes = taken::decisions_xlsx(app, who.actor(), code).await?;
     let kind = ContentType::new("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet");
     Ok(Download { bytes, name: format!("decisions-{code}.xlsx"), kind, inline: false })

@@ -7,15 +7,15 @@ mod jury;
 mod officer;
 mod public;
 
-use ami_services::{App, Error, Kind};
+use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{self, Redirect, Responder, Response};
-use rocket::{Catcher, Route, State, catch, catchers, get, routes};
+use rocket::{Catcher, Route, catch, catchers, get, routes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::guards::Who;
+use crate::guards::{Arrived, Who};
 
 /// A note for the next page.
 const FLASH: &str = "ami_note";
@@ -47,7 +47,7 @@ pub(crate) struct Chrome {
 
 /// Everything a page handler needs: the application, who asks, what is around the page.
 pub(crate) struct Ctx<'r> {
-    pub(crate) app: &'r App,
+    pub(crate) app: &'r Arrival,
     pub(crate) who: Who,
     chrome: Chrome,
     autosave: bool,
@@ -63,7 +63,7 @@ impl<'r> FromRequest<'r> for Ctx<'r> {
             Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             Outcome::Forward(status) => return Outcome::Forward(status),
         };
-        let Some(app) = request.rocket().state::<App>() else {
+        let Some(app) = Arrived::of(request) else {
             return Outcome::Error((Status::InternalServerError, ()));
         };
         // Anybody's form may be sent by another site; signing in is one of them.
@@ -83,7 +83,7 @@ impl<'r> FromRequest<'r> for Ctx<'r> {
     }
 }
 
-fn chrome(app: &App, who: &Who, path: &str, flash: Option<String>) -> Chrome {
+fn chrome(app: &Arrival, who: &Who, path: &str, flash: Option<String>) -> Chrome {
     let mut nav = Vec::new();
     if let Some(signed) = &who.0 {
         nav.push(("Mon espace", "/espace".to_owned()));
@@ -97,7 +97,7 @@ fn chrome(app: &App, who: &Who, path: &str, flash: Option<String>) -> Chrome {
         flash,
         demonstration: app.settings.demonstration,
         path: path.to_owned(),
-        now: ami_views::date_time(app.clock.now()),
+        now: ami_views::date_time(app.at),
     }
 }
 
@@ -148,7 +148,7 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
         let to = format!("/connexion?vers={}", rocket::http::RawStr::new(&back).percent_encode());
         return Redirect::to(to).respond_to(request);
     }
-    let Some(app) = request.rocket().state::<App>() else { return Err(Status::InternalServerError) };
+    let Some(app) = Arrived::of(request) else { return Err(Status::InternalServerError) };
     // Whoever was recognised before the error stays so on its page.
     let who = request.local_cache(|| crate::guards::Known::Ok(Who(None)));
     let chrome = chrome(app, who.as_ref().unwrap_or(&Who(None)), request.uri().path().as_str(), None);
@@ -242,13 +242,13 @@ const fn alive() -> &'static str {
 }
 
 #[get("/readyz")]
-async fn ready(app: &State<App>) -> (Status, &'static str) {
-    let (database, storage) = (app.database.ready().await, app.storage.ready().await);
+async fn ready(app: &Arrived) -> (Status, &'static str) {
+    let (database, storage) = (app.database.ready(app.at).await, app.storage.ready().await);
     if database.is_ok() && storage.is_ok() { (Status::Ok, "ok") } else { (Status::ServiceUnavailable, "not ready") }
 }
 
 #[get("/.well-known/jwks.json")]
-fn jwks(app: &State<App>) -> (ContentType, String) {
+fn jwks(app: &Arrived) -> (ContentType, String) {
     (ContentType::JSON, app.keys.jwks().to_string())
 }
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::view::About;
-use crate::{App, Error, Result};
+use crate::{Arrival, Error, Result};
 
 /// Everything that the result depends on. Its JSON is what the snapshot's hash is of.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ struct InputDossier {
 }
 
 /// Admissible dossiers with the locked marks of deliberative, not recused jurors, and what each dossier is, by number.
-pub(super) async fn gather(app: &App, call: &Call, now: Timestamp) -> Result<(Inputs, BTreeMap<String, About>)> {
+pub(super) async fn gather(app: &Arrival, call: &Call, now: Timestamp) -> Result<(Inputs, BTreeMap<String, About>)> {
     // One instant for all of them.
     let tx = app.database.snapshot().await?;
     let grid = &call.definition.grid;

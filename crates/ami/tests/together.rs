@@ -1,0 +1,193 @@
+//! Many at the same moment, on each database: no act is lost, none is done twice, nobody gets a server's error.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Got, Person, World, databases};
+use futures_util::future::join_all;
+use rocket::http::Method;
+use serde_json::{Value, json};
+
+const CALL: &str = "/calls/AMI-ALI-2027";
+
+/// Nobody gets a server's error.
+fn served(all: &[Got]) {
+    for got in all {
+        assert!(got.status < 500, "{} {}", got.status, got.text());
+    }
+}
+
+/// How many answers had each status.
+fn statuses(all: &[Got]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for got in all {
+        *counts.entry(got.status).or_default() += 1;
+    }
+    counts
+}
+
+/// A dossier that is filed, admissible and in marking, with the officer and `count` jurors who were asked for it: each with
+/// their sheet's id.
+async fn marking(world: &World, count: usize) -> (Person, String, Vec<(Person, String)>) {
+    world.set_clock("2027-03-15T10:55:00Z");
+    let officer = world.published().await;
+    let (applicant, organisation, data) = world.applicant(1).await;
+    let dossier = world.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
+    world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
+    world.set_clock("2027-03-15T11:00:01Z");
+    world.advance(&officer, "admissibility").await;
+    world.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
+    world.advance(&officer, "marking").await;
+    let people = world.people("juror", count).await;
+    let mut jurors = Vec::new();
+    for (n, person) in people.into_iter().enumerate() {
+        let invitation = json!({
+            "name": format!("Juror {n}"), "email": format!("juror-{n}@demonstration.example"),
+            "college": "experts", "voice": "deliberative",
+        });
+        let seat = world.post(&officer, &format!("{CALL}/seats"), invitation).await.ok()["id"].clone();
+        let asked = json!({ "seat": seat, "add": [dossier] });
+        assert_eq!(world.post(&officer, &format!("{CALL}/assignments"), asked).await.status, 204);
+        world.post(&person, &format!("{CALL}/declaration"), json!({ "conflicts": [] })).await;
+        let sheets = world.get(&person, "/jury/sheets").await.ok();
+        jurors.push((person, sheets["items"][0]["id"].as_str().unwrap().to_owned()));
+    }
+    (officer, dossier, jurors)
+}
+
+#[rocket::async_test]
+async fn sixty_jurors_save_at_the_same_moment() {
+    for database in databases() {
+        let world = World::new(database).await;
+        let (_, _, jurors) = marking(&world, 60).await;
+        for (round, many) in [(2, 16), (3, 60)] {
+            let saves = jurors.iter().take(many).map(|(juror, sheet)| {
+                let marks = json!({ "marks": { "A1": round } });
+                world.patch_owned(juror, format!("/sheets/{sheet}"), marks)
+            });
+            let got = join_all(saves).await;
+            assert_eq!(statuses(&got), BTreeMap::from([(200, many)]));
+            for (juror, sheet) in jurors.iter().take(many) {
+                let kept = world.get(juror, &format!("/sheets/{sheet}")).await.ok();
+                assert_eq!(kept["marks"]["A1"], round, "an acknowledged mark is there");
+            }
+        }
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_mark_is_in_before_the_call_moves_on_or_refused() {
+    for database in databases() {
+        let world = World::new(database).await;
+        let (officer, dossier, jurors) = marking(&world, 12).await;
+        let saves = join_all(jurors.iter().map(|(juror, sheet)| {
+            world.patch_owned(juror, format!("/sheets/{sheet}"), json!({ "marks": { "A1": 4 } }))
+        }));
+        let advance = world.post(&officer, "/calls/AMI-ALI-2027/state", json!({ "state": "hearings" }));
+        let (answers, advanced) = tokio::join!(saves, advance);
+        served(&answers);
+        advanced.ok();
+        for ((juror, sheet), got) in jurors.iter().zip(&answers) {
+            let kept = world.get(juror, &format!("/sheets/{sheet}")).await.ok();
+            match got.status {
+                200 => assert_eq!(kept["marks"]["A1"], 4),
+                409 => assert_eq!(kept["marks"]["A1"], Value::Null),
+                other => panic!("{other} {dossier}"),
+            }
+        }
+        // Nothing comes in afterwards.
+        let (juror, sheet) = &jurors[0];
+        let late = world.patch_owned(juror, format!("/sheets/{sheet}"), json!({ "marks": { "A1": 1 } })).await;
+        assert_eq!(late.status, 409);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn eight_dossiers_at_once_stay_within_the_limit_of_five() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.set_clock("2027-02-01T09:00:00Z");
+        world.published().await;
+        let (person, organisation, _) = world.applicant(1).await;
+        let begun = join_all((1..=8).map(|lot| {
+            let body = json!({ "organisation_id": organisation, "lot": format!("ALI-{lot:02}") });
+            world.post_owned(&person, format!("{CALL}/dossiers"), body)
+        }))
+        .await;
+        assert_eq!(statuses(&begun), BTreeMap::from([(201, 5), (409, 3)]));
+        let mine = world.get(&person, "/dossiers").await.ok();
+        assert_eq!(mine["items"].as_array().unwrap().len(), 5);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn sixty_deposits_at_the_closing_second_count_at_their_arrival() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.set_clock("2027-03-15T10:59:59.900000Z");
+        world.published().await;
+        let mut drafts = Vec::new();
+        for number in 1..=12 {
+            let (person, organisation, data) = world.applicant(number).await;
+            for lot in 1..=5 {
+                let id = world.complete_draft(&person, &organisation, &data, &format!("ALI-{lot:02}")).await;
+                drafts.push((person.clone(), id));
+            }
+        }
+        let many = drafts.len();
+        assert_eq!(many, 60);
+        let deposits = drafts.iter().map(|(p, id)| world.post_owned(p, format!("/dossiers/{id}/deposit"), json!({})));
+        // The clock strikes while they wait: all of them arrived before.
+        let strike = async {
+            world.set_clock("2027-03-15T11:00:00.000001Z");
+            Vec::<Got>::new()
+        };
+        let (got, _) = tokio::join!(join_all(deposits), strike);
+        assert_eq!(statuses(&got), BTreeMap::from([(200, many)]));
+        let numbers: BTreeSet<String> = got
+            .iter()
+            .map(|g| {
+                let receipt = g.json();
+                assert_eq!(receipt["deposited_at"], "2027-03-15T10:59:59.9Z");
+                receipt["number"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(numbers.len(), many);
+        let (person, id) = &drafts[0];
+        let late = world.post(person, &format!("/dossiers/{id}/deposit"), json!({})).await;
+        assert_eq!(late.status, 409);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn two_members_who_remove_each_other_leave_one() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.published().await;
+        let (first, organisation, _) = world.applicant(1).await;
+        let second = world.person("second", false).await;
+        let body = json!({ "name": "Second", "email": "second@demonstration.example" });
+        world.post(&first, &format!("/organisations/{organisation}/members"), body).await.ok();
+        let removals = [(&first, &second), (&second, &first)].map(|(by, whom)| {
+            let path = format!("/api/v1/organisations/{organisation}/members/{}", whom.account);
+            world.send_owned(by, Method::Delete, path)
+        });
+        let got = join_all(removals).await;
+        served(&got);
+        assert_eq!(statuses(&got).get(&204), Some(&1), "{:?}", statuses(&got));
+        let mut left = 0;
+        for person in [&first, &second] {
+            let seen = world.get(person, &format!("/organisations/{organisation}/members")).await;
+            left += usize::from(seen.status == 200);
+        }
+        assert_eq!(left, 1);
+        world.end().await;
+    }
+}
