@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::postgres::{self, Cluster};
 
@@ -24,12 +24,26 @@ fn has(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|paths| std::env::split_paths(&paths).any(|p| p.join(program).is_file()))
 }
 
-fn step(name: &str, command: &mut Command) -> Result<(), String> {
-    println!("\n▶ {name}");
-    let started = Instant::now();
-    let status = command.current_dir(root()).status().map_err(|e| format!("{name}: {e}"))?;
-    println!("  {name}: {:.1} s", started.elapsed().as_secs_f32());
-    if status.success() { Ok(()) } else { Err(format!("{name} failed")) }
+/// What ran, and how long each took.
+#[derive(Default)]
+struct Parts(Vec<(String, Duration)>);
+
+impl Parts {
+    fn step(&mut self, name: &str, command: &mut Command) -> Result<(), String> {
+        println!("\n▶ {name}");
+        let started = Instant::now();
+        let status = command.current_dir(root()).status().map_err(|e| format!("{name}: {e}"))?;
+        self.0.push((name.to_owned(), started.elapsed()));
+        if status.success() { Ok(()) } else { Err(format!("{name} failed")) }
+    }
+
+    /// The table; `total` is more than the sum by what is between the parts.
+    fn print(&self, total: Duration) {
+        println!();
+        for (name, took) in self.0.iter().map(|(name, took)| (name.as_str(), took)).chain([("total", &total)]) {
+            println!("{name:<32}{:>8.1} s", took.as_secs_f32());
+        }
+    }
 }
 
 fn cargo(arguments: &[&str]) -> Command {
@@ -39,7 +53,7 @@ fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// Installs what is missing where that is possible, and names what still is.
-fn install() -> Vec<String> {
+fn install(parts: &mut Parts) -> Vec<String> {
     let mut wanted: Vec<&str> =
         PACKAGES.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if postgres::binaries().is_none() {
@@ -48,13 +62,13 @@ fn install() -> Vec<String> {
     let mut missing = Vec::new();
     if !wanted.is_empty() {
         println!("▶ installing {}", wanted.join(", "));
-        let update = step("apt-get update", Command::new("apt-get").args(["update", "-qq"]));
+        let update = parts.step("apt-get update", Command::new("apt-get").args(["update", "-qq"]));
         let mut install = Command::new("apt-get");
         install
             .env("DEBIAN_FRONTEND", "noninteractive")
             .args(["install", "-y", "-qq", "--no-install-recommends"])
             .args(&wanted);
-        if update.and_then(|()| step("apt-get install", &mut install)).is_err() {
+        if update.and_then(|()| parts.step("apt-get install", &mut install)).is_err() {
             missing.push(format!("Debian packages: {}", wanted.join(", ")));
         }
     }
@@ -62,14 +76,14 @@ fn install() -> Vec<String> {
 }
 
 /// The checker's script, fetched once into the build folder.
-fn axe() -> Option<PathBuf> {
+fn axe(parts: &mut Parts) -> Option<PathBuf> {
     let folder = root().join("target/axe");
     let script = folder.join("node_modules/axe-core/axe.min.js");
     if !script.exists() {
         std::fs::create_dir_all(&folder).ok()?;
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--silent", "--prefix"]).arg(&folder).arg(AXE);
-        step("axe-core from the npm registry", &mut npm).ok()?;
+        parts.step("axe-core from the npm registry", &mut npm).ok()?;
     }
     script.exists().then_some(script)
 }
@@ -77,10 +91,27 @@ fn axe() -> Option<PathBuf> {
 /// `cargo xtask test`.
 pub(crate) fn test() -> Result<(), String> {
     let started = Instant::now();
-    let mut not_run = install();
-    step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
-    step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    let mut parts = Parts::default();
+    let outcome = run(&mut parts);
+    parts.print(started.elapsed());
+    let not_run = outcome?;
+    if not_run.is_empty() {
+        return Ok(());
+    }
+    println!("\nNOT RUN:");
+    for line in &not_run {
+        println!("  - {line}");
+    }
+    if in_ci() { Err("CI runs everything".into()) } else { Ok(()) }
+}
 
+/// Every part in order, up to the first that fails; gives what could not be run.
+fn run(parts: &mut Parts) -> Result<Vec<String>, String> {
+    let mut not_run = install(parts);
+    parts.step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    parts.step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+
+    parts.step("tests, built", &mut cargo(&["test", "--workspace", "--quiet", "--no-run"]))?;
     let mut tests = cargo(&["test", "--workspace", "--quiet", "--no-fail-fast"]);
     let cluster = match postgres::binaries() {
         Some(binaries) => Some(Cluster::start(&binaries)?),
@@ -93,7 +124,7 @@ pub(crate) fn test() -> Result<(), String> {
         None => not_run.push("the main path on PostgreSQL (no server is installed)".into()),
     }
     let browser = has("chromium") && has("chromedriver");
-    match (browser, axe()) {
+    match (browser, axe(parts)) {
         (true, Some(script)) => {
             tests.env("AMI_TEST_AXE", script).env("AMI_TEST_SCREENSHOTS", root().join("target/screenshots"));
         }
@@ -103,26 +134,24 @@ pub(crate) fn test() -> Result<(), String> {
     if !browser {
         tests.env("AMI_TEST_NO_BROWSER", "1");
     }
-    step("tests", &mut tests)?;
+    parts.step("tests, run", &mut tests)?;
     drop(cluster);
-
-    println!("\n✓ {:.0} s in all", started.elapsed().as_secs_f32());
-    if not_run.is_empty() {
-        return Ok(());
-    }
-    println!("\nNOT RUN:");
-    for line in &not_run {
-        println!("  - {line}");
-    }
-    if in_ci() { Err("CI runs everything".into()) } else { Ok(()) }
+    Ok(not_run)
 }
 
 /// `cargo xtask generate`.
 pub(crate) fn generate() -> Result<(), String> {
-    step("policy", cargo(&["test", "--quiet", "--package", "ami-domain", "policy"]).env("UPDATE_POLICY", "1"))?;
-    step("routes", cargo(&["test", "--quiet", "--package", "ami", "--test", "routes"]).env("UPDATE_ROUTES", "1"))?;
-    step("queries", cargo(&["test", "--quiet", "--package", "ami", "--test", "queries"]).env("UPDATE_QUERIES", "1"))?;
-    step(
+    let mut parts = Parts::default();
+    parts.step("policy", cargo(&["test", "--quiet", "--package", "ami-domain", "policy"]).env("UPDATE_POLICY", "1"))?;
+    parts.step(
+        "routes",
+        cargo(&["test", "--quiet", "--package", "ami", "--test", "routes"]).env("UPDATE_ROUTES", "1"),
+    )?;
+    parts.step(
+        "queries",
+        cargo(&["test", "--quiet", "--package", "ami", "--test", "queries"]).env("UPDATE_QUERIES", "1"),
+    )?;
+    parts.step(
         "API description",
         cargo(&["test", "--quiet", "--package", "ami", "--test", "house"]).env("UPDATE_OPENAPI", "1"),
     )
