@@ -1,8 +1,8 @@
 //! The developer's commands.
 //!
-//! `cargo xtask test` runs everything that CI runs: format, lints, generated files, unit and property tests, the main path on
-//! SQLite and PostgreSQL, the same path in a real browser. What the machine lacks is installed where that is possible (Debian, as
-//! root) and named otherwise; what could not run is listed last, and fails under `CI=true`.
+//! `cargo xtask test` runs everything that CI runs: format, dependencies, lints, generated files, unit and property tests, the
+//! main path on SQLite and PostgreSQL, the same path in a real browser. What the machine lacks is installed where that is possible
+//! (Debian, as root) and named otherwise; what could not run is listed last, and fails under `CI=true`.
 
 mod bench;
 mod postgres;

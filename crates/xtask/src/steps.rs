@@ -9,6 +9,10 @@ use crate::postgres::{self, Cluster};
 /// Debian packages that the tests need, by the program that shows that they are there.
 const PACKAGES: [(&str, &str); 3] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("clamd", "clamav-daemon")];
+/// What looks at dependencies, built once into cargo's own folder of programs.
+const DENY: (&str, &str) = ("deny", "^0.20");
+/// Names a clone of the database of known vulnerabilities.
+const ADVISORY_DB: &str = "AMI_ADVISORY_DB";
 /// The accessibility checker, from the npm registry.
 const AXE: &str = "axe-core@4";
 
@@ -75,6 +79,45 @@ fn install(parts: &mut Parts) -> Vec<String> {
     missing
 }
 
+/// Whether cargo has the subcommand, installed where it had not.
+fn has_subcommand(parts: &mut Parts, (name, version): (&str, &str)) -> bool {
+    let program = format!("cargo-{name}");
+    let there = cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success());
+    there
+        || parts
+            .step(&format!("{program}, built"), &mut cargo(&["install", "--locked", &program, "--version", version]))
+            .is_ok()
+}
+
+/// Licences, sources and doubles of the dependencies; what is known against them where `AMI_ADVISORY_DB` names a clone of the
+/// advisory database.
+fn dependencies(parts: &mut Parts, not_run: &mut Vec<String>) -> Result<(), String> {
+    if !has_subcommand(parts, DENY) {
+        not_run.push("licences and sources of the dependencies (cargo-deny could not be installed)".into());
+        return Ok(());
+    }
+    let check = ["deny", "--locked", "check", "--hide-inclusion-graph"];
+    parts.step("dependencies", cargo(&check).args(["bans", "licenses", "sources"]))?;
+    let Some(clone) = std::env::var_os(ADVISORY_DB) else {
+        println!("advisories: {ADVISORY_DB} names no clone of their database");
+        return Ok(());
+    };
+    link_advisories(Path::new(&clone)).map_err(|error| format!("{ADVISORY_DB}: {error}"))?;
+    parts.step("advisories", &mut cargo(&["deny", "--locked", "--offline", "check", "advisories"]))
+}
+
+/// Makes the clone the one that cargo-deny would have fetched: the folder of `deny.toml`, the name that it gives its default.
+fn link_advisories(clone: &Path) -> std::io::Result<()> {
+    let folder = root().join("target/advisories");
+    let link = folder.join("advisory-db-3157b0e258782691");
+    std::fs::create_dir_all(&folder)?;
+    match std::fs::remove_file(&link) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(clone.canonicalize()?, link)
+}
+
 /// The checker's script, fetched once into the build folder.
 fn axe(parts: &mut Parts) -> Option<PathBuf> {
     let folder = root().join("target/axe");
@@ -109,10 +152,13 @@ pub(crate) fn test() -> Result<(), String> {
 fn run(parts: &mut Parts) -> Result<Vec<String>, String> {
     let mut not_run = install(parts);
     parts.step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    dependencies(parts, &mut not_run)?;
     parts.step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
 
     parts.step("tests, built", &mut cargo(&["test", "--workspace", "--quiet", "--no-run"]))?;
     let mut tests = cargo(&["test", "--workspace", "--quiet", "--no-fail-fast"]);
+    // `ami serve` refuses a variable that sets nothing.
+    tests.env_remove(ADVISORY_DB);
     let cluster = match postgres::binaries() {
         Some(binaries) => Some(Cluster::start(&binaries)?),
         None => None,
