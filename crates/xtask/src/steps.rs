@@ -1,5 +1,6 @@
 //! The steps of `cargo xtask test`, in order.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ const PACKAGES: [(&str, &str); 3] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("clamd", "clamav-daemon")];
 /// What looks at dependencies, built once into cargo's own folder of programs.
 const DENY: (&str, &str) = ("deny", "^0.20");
+const MACHETE: (&str, &str) = ("machete", "^0.9");
+/// Crates whose manifests still name what nothing uses.
+const NOT_YET_USED_UP: [&str; 3] = ["api", "database", "services"];
 /// Names a clone of the database of known vulnerabilities.
 const ADVISORY_DB: &str = "AMI_ADVISORY_DB";
 /// The accessibility checker, from the npm registry.
@@ -52,7 +56,8 @@ impl Parts {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments);
+    // Where `cargo run` has set it, cargo-machete does not know that cargo has called it.
+    command.args(arguments).env_remove("CARGO_PKG_NAME");
     command
 }
 
@@ -106,6 +111,54 @@ fn dependencies(parts: &mut Parts, not_run: &mut Vec<String>) -> Result<(), Stri
     parts.step("advisories", &mut cargo(&["deny", "--locked", "--offline", "check", "advisories"]))
 }
 
+/// Dependencies that nothing uses: of a crate as cargo-machete finds them, of the workspace by their names.
+fn unused(parts: &mut Parts, not_run: &mut Vec<String>) -> Result<(), String> {
+    let members = members().map_err(|error| format!("crates: {error}"))?;
+    let unnamed = unnamed(&members).map_err(|error| format!("manifests: {error}"))?;
+    if !unnamed.is_empty() {
+        return Err(format!("no crate names these dependencies of the workspace: {}", unnamed.join(", ")));
+    }
+    if !has_subcommand(parts, MACHETE) {
+        not_run.push("unused dependencies (cargo-machete could not be installed)".into());
+        return Ok(());
+    }
+    let looked_at = members.iter().filter(|folder| !NOT_YET_USED_UP.iter().any(|name| folder.ends_with(name)));
+    parts.step("unused dependencies", cargo(&["machete"]).args(looked_at))
+}
+
+/// The folders of the workspace's crates.
+fn members() -> std::io::Result<Vec<PathBuf>> {
+    let mut members = vec![root().join("migrations")];
+    for entry in std::fs::read_dir(root().join("crates"))? {
+        members.push(entry?.path());
+    }
+    Ok(members)
+}
+
+/// Dependencies of the workspace that no member names.
+fn unnamed(members: &[PathBuf]) -> std::io::Result<Vec<String>> {
+    let mut named = BTreeSet::new();
+    for folder in members {
+        named.extend(names(&std::fs::read_to_string(folder.join("Cargo.toml"))?));
+    }
+    let ours = std::fs::read_to_string(root().join("Cargo.toml"))?;
+    Ok(names(&ours).difference(&named).cloned().collect())
+}
+
+/// What stands before `=` in a manifest's sections of dependencies.
+fn names(manifest: &str) -> BTreeSet<String> {
+    let mut within = false;
+    let mut names = BTreeSet::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            within = line.ends_with("dependencies]");
+        } else if within && let Some((name, _)) = line.split_once([' ', '=', '.']).filter(|_| !line.starts_with('#')) {
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
 /// Makes the clone the one that cargo-deny would have fetched: the folder of `deny.toml`, the name that it gives its default.
 fn link_advisories(clone: &Path) -> std::io::Result<()> {
     let folder = root().join("target/advisories");
@@ -153,6 +206,7 @@ fn run(parts: &mut Parts) -> Result<Vec<String>, String> {
     let mut not_run = install(parts);
     parts.step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     dependencies(parts, &mut not_run)?;
+    unused(parts, &mut not_run)?;
     parts.step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
 
     parts.step("tests, built", &mut cargo(&["test", "--workspace", "--quiet", "--no-run"]))?;
@@ -201,4 +255,15 @@ pub(crate) fn generate() -> Result<(), String> {
         "API description",
         cargo(&["test", "--quiet", "--package", "ami", "--test", "house"]).env("UPDATE_OPENAPI", "1"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_read_from_their_sections() {
+        let manifest = "[package]\nname = \"x\"\n[dependencies]\n# why\na = \"1\"\nb.workspace = true\n\n[dev-dependencies]\nc = {}\n[lib]\nd = 1\n";
+        assert_eq!(names(manifest).into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
 }
