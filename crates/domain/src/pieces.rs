@@ -70,6 +70,19 @@ impl Format {
         }
     }
 
+    /// Extensions that say this format.
+    const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Pdf => &["pdf"],
+            Self::Jpg => &["jpg", "jpeg"],
+            Self::Png => &["png"],
+            Self::Odt => &["odt"],
+            Self::Ods => &["ods"],
+            Self::Docx => &["docx"],
+            Self::Xlsx => &["xlsx"],
+        }
+    }
+
     /// Reads what is stored.
     pub fn parse(stored: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.as_str() == stored)
@@ -101,16 +114,28 @@ impl PieceSlot {
     }
 }
 
-/// A file name that is safe to keep and to send back: no path, no control character, at most 150 characters, never empty.
+/// Characters of a file name.
+const LONGEST_NAME: usize = 150;
+
+/// A file name that is safe to keep and to send back: no path, no control character, at most 150 characters, never empty, and with an
+/// extension of the format that the bytes were recognised as. That extension is added to what people wrote rather than put in place
+/// of its end: in `rapport.final` or `budget v1.2` what follows the last point is part of the name, and `fdp.exe.pdf` still says what
+/// was sent.
 pub fn safe_name(given: &str, format: Format) -> String {
+    let bare = |c: char| c == '.' || c.is_whitespace();
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept: String = last
         .chars()
         .filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | '*' | '?' | ':') && !is_direction_mark(*c))
-        .take(150)
         .collect();
-    let kept = kept.trim().trim_start_matches('.').trim();
-    if kept.is_empty() { format!("piece.{}", format.as_str()) } else { kept.to_owned() }
+    let kept = kept.trim_end_matches(bare);
+    let (stem, extension) = kept
+        .rsplit_once('.')
+        .filter(|(_, written)| format.extensions().iter().any(|known| known.eq_ignore_ascii_case(written)))
+        .unwrap_or((kept, format.as_str()));
+    let stem: String = stem.trim_matches(bare).chars().take(LONGEST_NAME - ".".len() - extension.len()).collect();
+    let stem = stem.trim_end_matches(bare);
+    if stem.is_empty() { format!("piece.{extension}") } else { format!("{stem}.{extension}") }
 }
 
 /// Marks that turn the reading direction around make `fdp.exe` look like `exe.pdf`.
@@ -120,14 +145,42 @@ const fn is_direction_mark(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn names_lose_what_could_hurt_and_keep_what_people_wrote() {
-        assert_eq!(safe_name("../../etc/passwd", Format::Pdf), "passwd");
+        assert_eq!(safe_name("../../etc/passwd", Format::Pdf), "passwd.pdf");
         assert_eq!(safe_name("C:\\Mes documents\\Été 2027.pdf", Format::Pdf), "Été 2027.pdf");
-        assert_eq!(safe_name("\u{202e}fdp.exe\u{0}", Format::Pdf), "fdp.exe");
+        assert_eq!(safe_name("\u{202e}fdp.exe\u{0}", Format::Pdf), "fdp.exe.pdf");
         assert_eq!(safe_name("...", Format::Pdf), "piece.pdf");
         assert_eq!(safe_name("", Format::Png), "piece.png");
+    }
+
+    #[test]
+    fn a_name_ends_as_the_file_was_recognised() {
+        assert_eq!(safe_name("page.html", Format::Pdf), "page.html.pdf");
+        assert_eq!(safe_name("rapport.final", Format::Pdf), "rapport.final.pdf");
+        assert_eq!(safe_name("Budget v1.2.ods", Format::Xlsx), "Budget v1.2.ods.xlsx");
+        assert_eq!(safe_name("IMG_0042.JPEG", Format::Jpg), "IMG_0042.JPEG");
+        assert_eq!(safe_name("STATUTS.PDF", Format::Pdf), "STATUTS.PDF");
+        assert_eq!(safe_name("statuts.pdf. ", Format::Pdf), "statuts.pdf");
+        assert_eq!(safe_name(".pdf", Format::Pdf), "piece.pdf");
+        assert_eq!(safe_name(&format!("{}.PDF", "é".repeat(200)), Format::Pdf), format!("{}.PDF", "é".repeat(146)));
+        assert_eq!(safe_name(&"é".repeat(200), Format::Docx), format!("{}.docx", "é".repeat(145)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_given(given in "\\PC*|[./\\\\ \u{202e}a-dfpx\u{0}]*", format in proptest::sample::select(&Format::ALL[..])) {
+            let name = safe_name(&given, format);
+            let (stem, extension) = name.rsplit_once('.').unwrap();
+            prop_assert!(!stem.is_empty() && !stem.starts_with('.') && stem == stem.trim());
+            prop_assert!(format.extensions().contains(&extension.to_ascii_lowercase().as_str()), "{name}");
+            let bad = ['/', '\\', '\0', '\u{202e}'];
+            prop_assert!(name.chars().count() <= LONGEST_NAME && !name.contains(bad));
+            prop_assert_eq!(safe_name(&name, format), name.clone());
+        }
     }
 }
