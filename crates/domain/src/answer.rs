@@ -140,10 +140,9 @@ fn read(kind: &FieldKind, input: &Value, context: &Context<'_>) -> Read {
             let value = whole(input)?;
             let (low, high) = match capacity_percent {
                 // The smallest whole number of places not under the share, the largest not over it.
-                Some((low, high)) => (
-                    Some((context.lot.capacity * low + 99).div_euclid(100)),
-                    Some((context.lot.capacity * high).div_euclid(100)),
-                ),
+                Some((low, high)) => {
+                    (Some(share(context.lot.capacity, *low, 99)), Some(share(context.lot.capacity, *high, 0)))
+                }
                 None => (*min, *max),
             };
             if low.is_some_and(|l| value < l) || high.is_some_and(|h| value > h) {
@@ -328,6 +327,12 @@ fn whole(input: &Value) -> Result<i64, FieldError> {
     if n.0 % 100 == 0 { Ok(n.0 / 100) } else { Err(FieldError::new("integer")) }
 }
 
+/// A percentage of the capacity, with `up` hundredths on top; a share beyond all numbers is the last of them.
+fn share(capacity: i64, percent: i64, up: i128) -> i64 {
+    let share = (i128::from(capacity) * i128::from(percent) + up).div_euclid(100);
+    i64::try_from(share).unwrap_or(if share < 0 { i64::MIN } else { i64::MAX })
+}
+
 fn within(value: Number, min: Number, max: Number) -> Result<Number, FieldError> {
     if value < min || value > max {
         return Err(FieldError::new("range").with("min", min).with("max", max));
@@ -460,7 +465,7 @@ fn decimal_json(hundredths: i64) -> Value {
         json!(hundredths / 100)
     } else {
         // Exact to read back: two decimals below 2^53 survive a double.
-        #[expect(clippy::cast_precision_loss, reason = "values are bounded far below 2^53 hundredths by the parser")]
+        #[expect(clippy::cast_precision_loss, reason = "`text::hundredths` bounds values below 2^53 hundredths")]
         let value = hundredths as f64 / 100.0;
         json!(value)
     }

@@ -44,6 +44,33 @@ fn places_are_a_share_of_the_lot_rounded_inwards() {
 }
 
 #[test]
+fn a_share_of_any_capacity_has_its_bounds() {
+    let lot = Lot { capacity: i64::MAX, ..lot() };
+    let now: Timestamp = "2027-02-01T09:00:00Z".parse().unwrap();
+    let context = Context { now, today: crate::call::day(now), lot: &lot, lots: &[] };
+    let read = |low, high| {
+        read(&FieldKind::Integer { min: None, max: None, capacity_percent: Some((low, high)) }, &json!(1), &context)
+    };
+    assert_eq!(read(0, 110), Ok(Some(Answer::Integer(1))));
+    let refused = read(50, 110).unwrap_err();
+    assert_eq!(refused.args, [("min", (i64::MAX / 2 + 1).to_string()), ("max", i64::MAX.to_string())]);
+    assert_eq!(read(i64::MIN, i64::MAX), Ok(Some(Answer::Integer(1))));
+    assert!(read(i64::MAX, i64::MIN).is_err());
+}
+
+#[test]
+fn an_amount_is_stored_to_the_cent_or_refused() {
+    let kind = || FieldKind::Amount { within_lot_ceiling: false };
+    for whole in ["9999999999999,99", "99999999999999,99", "999999999999999,99"] {
+        if let Ok(Some(answer)) = read_as(kind(), &json!(whole)) {
+            assert_eq!(read_as(kind(), &answer.to_json()), Ok(Some(answer)), "{whole}");
+        }
+    }
+    assert!(read_as(kind(), &json!("9999999999999,99")).is_ok());
+    assert_eq!(code(kind(), json!("99999999999999")), "number");
+}
+
+#[test]
 fn amounts_stay_under_the_ceiling() {
     let kind = || FieldKind::Amount { within_lot_ceiling: true };
     assert_eq!(read_as(kind(), &json!("483 000,00 €")), Ok(Some(Answer::Amount(48_300_000))));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,6 +13,9 @@ use thiserror::Error;
 use crate::form::{Form, Number};
 use crate::grid::Grid;
 use crate::pieces::PieceSlot;
+
+/// Amounts that a call may name, in cents: those that an applicant can write.
+const MONEY: RangeInclusive<i64> = 0..=999_999_999_999_999;
 
 /// The time zone in which every call's calendar is read.
 pub const TIME_ZONE: &str = "Europe/Paris";
@@ -395,7 +399,7 @@ impl Calendar {
     /// When a date leaves the supported range.
     pub fn moved_by_days(&self, days: i32) -> Result<Self, jiff::Error> {
         let shift = |at: Timestamp| -> Result<Timestamp, jiff::Error> {
-            Ok(at.to_zoned_datetime(time_zone()).checked_add(Span::new().days(days))?.timestamp())
+            Ok(at.to_zoned_datetime(time_zone()).checked_add(Span::new().try_days(days)?)?.timestamp())
         };
         Ok(Self {
             opens: shift(self.opens)?,
@@ -423,7 +427,7 @@ impl Calendar {
 /// # Errors
 /// When a date leaves the supported range.
 pub fn implicit_rejection_day(received: Date, months: i32) -> Result<Date, jiff::Error> {
-    received.checked_add(Span::new().months(months))
+    received.checked_add(Span::new().try_months(months)?)
 }
 
 /// What is wrong in a definition, with the place where it is.
@@ -494,6 +498,22 @@ impl CallDefinition {
         ] {
             if value.trim().is_empty() {
                 wrong(name, "may not be empty");
+            }
+        }
+        for (name, cents) in [("envelope_cents", self.envelope_cents), ("place_price_cents", self.place_price_cents)] {
+            if !MONEY.contains(&cents) {
+                wrong(name, "0 to 9999999999999.99 euros");
+            }
+        }
+        if !(1..=120).contains(&self.rules.implicit_rejection_months) {
+            wrong("rules.implicit_rejection_months", "1 to 120");
+        }
+        for lot in &self.lots {
+            if !(0..=1_000_000_000).contains(&lot.capacity) {
+                wrong(&format!("lots.{}.capacity", lot.code), "0 to 1000000000 places");
+            }
+            if !MONEY.contains(&lot.ceiling_cents) {
+                wrong(&format!("lots.{}.ceiling_cents", lot.code), "0 to 9999999999999.99 euros");
             }
         }
         if self.calendar.opens >= self.calendar.closes {

@@ -40,6 +40,42 @@ fn silence_rejects_after_two_months_to_the_day() {
 }
 
 #[test]
+fn a_number_of_days_or_months_beyond_the_calendar_is_refused() {
+    let day: Date = "2027-03-15".parse().unwrap();
+    for months in [i32::MIN, 239_977, i32::MAX] {
+        assert!(implicit_rejection_day(day, months).is_err());
+        let answers = [("founded".to_owned(), crate::answer::Answer::Date(day))].into();
+        let condition = crate::form::Condition::MonthsBeforeClosing { field: "founded".into(), months };
+        assert!(!condition.holds(&answers, day));
+    }
+    assert!(calendar().moved_by_days(i32::MAX).is_err());
+}
+
+#[test]
+fn numbers_that_no_call_has_are_named() {
+    let written = include_str!("../../../fixtures/call.json");
+    let mut call: CallDefinition = serde_json::from_str(written).unwrap();
+    assert_eq!(call.problems(), []);
+    call.envelope_cents = -1;
+    call.place_price_cents = i64::MAX;
+    call.rules.implicit_rejection_months = i32::MAX;
+    call.lots[0].capacity = i64::MAX;
+    call.lots[1].ceiling_cents = i64::MIN;
+    let named: Vec<String> = call.problems().into_iter().map(|problem| problem.at).collect();
+    let lot = |index: usize| call.lots[index].code.clone();
+    assert_eq!(
+        named,
+        [
+            "envelope_cents".to_owned(),
+            "place_price_cents".to_owned(),
+            "rules.implicit_rejection_months".to_owned(),
+            format!("lots.{}.capacity", lot(0)),
+            format!("lots.{}.ceiling_cents", lot(1)),
+        ]
+    );
+}
+
+#[test]
 fn a_call_moves_one_step_at_a_time_and_not_before_it_closes() {
     let calendar = calendar();
     let before: Timestamp = "2027-03-15T11:00:00Z".parse().unwrap();

@@ -83,9 +83,10 @@ impl<'de> Deserialize<'de> for Number {
             Text(String),
         }
         match Written::deserialize(deserializer)? {
-            Written::Whole(n) => {
-                n.checked_mul(100).map(Self).ok_or_else(|| serde::de::Error::custom("number too large"))
-            }
+            // With the bound of those that are text, as which it is written again.
+            Written::Whole(n) => text::hundredths(&n.to_string())
+                .map(Self)
+                .ok_or_else(|| serde::de::Error::custom(format!("`{n}` is too large"))),
             Written::Text(t) => text::hundredths(&t)
                 .map(Self)
                 .ok_or_else(|| serde::de::Error::custom(format!("`{t}` is not a number with at most two decimals"))),
@@ -315,7 +316,8 @@ impl Condition {
             Self::Above { field, value } => answers.get(field).and_then(Answer::number).is_some_and(|n| n > *value),
             Self::MonthsBeforeClosing { field, months } => match answers.get(field) {
                 Some(Answer::Date(day)) => {
-                    day.checked_add(jiff::Span::new().months(*months)).is_ok_and(|later| later <= closing_day)
+                    let span = jiff::Span::new().try_months(*months);
+                    span.and_then(|span| day.checked_add(span)).is_ok_and(|later| later <= closing_day)
                 }
                 _ => false,
             },

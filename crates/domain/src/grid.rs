@@ -184,11 +184,11 @@ impl Scale {
         if value < self.min || value > self.max {
             return Err(MarkError::Outside);
         }
-        let above = value - self.min;
-        if above % self.step != 0 {
-            return Err(MarkError::OffStep);
+        let above = value.checked_sub(self.min).ok_or(MarkError::Outside)?;
+        match above.checked_rem(self.step) {
+            Some(0) => Ok(Mark(above / self.step)),
+            _ => Err(MarkError::OffStep),
         }
-        Ok(Mark(above / self.step))
     }
 
     /// Reads a mark back from storage.
@@ -196,23 +196,24 @@ impl Scale {
     /// # Errors
     /// [`MarkError::Outside`] when the stored number of steps is not on the scale.
     pub fn mark_from_steps(&self, steps: i64) -> Result<Mark, MarkError> {
-        if steps < 0 || self.min + steps * self.step > self.max {
-            return Err(MarkError::Outside);
+        let value = steps.checked_mul(self.step).and_then(|above| above.checked_add(self.min));
+        match value {
+            Some(value) if steps >= 0 && value <= self.max => Ok(Mark(steps)),
+            _ => Err(MarkError::Outside),
         }
-        Ok(Mark(steps))
     }
 
     /// A mark in scale units.
     pub const fn value(&self, mark: Mark) -> i64 {
-        self.min + mark.0 * self.step
+        self.min.saturating_add(mark.0.saturating_mul(self.step))
     }
 
     /// Every mark with its word, lowest first.
     pub fn marks(&self) -> impl Iterator<Item = (i64, &str)> {
-        let count = (self.max - self.min) / self.step.max(1);
+        let count = self.max.saturating_sub(self.min) / self.step.max(1);
         (0..=count).map(|i| {
             let word = usize::try_from(i).ok().and_then(|i| self.words.get(i)).map_or("", String::as_str);
-            (self.min + i * self.step, word)
+            (self.value(Mark(i)), word)
         })
     }
 }
@@ -246,7 +247,7 @@ impl Grid {
         let span = max.checked_sub(*min).filter(|span| *span > 0 && *step > 0 && span % step == 0);
         match span {
             None => wrong("scale", "min < max, and a positive step that divides their distance".into()),
-            Some(span) if span > 1_000 * step => wrong("scale", "at most 1000 steps".into()),
+            Some(span) if span / step > 1_000 => wrong("scale", "at most 1000 steps".into()),
             Some(span) if !words.is_empty() && i64::try_from(words.len()) != Ok(span / step + 1) => {
                 wrong("scale.words", "one word per mark, or none".into());
             }
@@ -304,5 +305,27 @@ mod tests {
         assert_eq!(scale.mark(-1), Err(MarkError::Outside));
         assert_eq!(scale.mark_from_steps(3), Err(MarkError::Outside));
         assert_eq!(scale.mark_from_steps(2).map(|m| scale.value(m)), Ok(10));
+    }
+
+    #[test]
+    fn no_scale_overflows() {
+        let call: crate::call::CallDefinition =
+            serde_json::from_str(include_str!("../../../fixtures/call.json")).unwrap();
+        let extremes = [i64::MIN, -1, 0, 1, i64::MAX / 2, i64::MAX];
+        for (min, max, step) in
+            extremes.iter().flat_map(|a| extremes.iter().flat_map(move |b| extremes.map(|c| (*a, *b, c))))
+        {
+            let scale = Scale { min, max, step, words: vec![] };
+            for value in extremes {
+                let _ = scale.mark(value);
+                if let Ok(mark) = scale.mark_from_steps(value) {
+                    let _ = scale.value(mark);
+                }
+            }
+            let _ = scale.marks().nth(2);
+            let one_step = min.checked_add(step) == Some(max) && step > 0;
+            let grid = Grid { scale, ..call.grid.clone() };
+            assert!(!one_step || grid.problems().iter().all(|p| p.at != "grid.scale"), "{min} {max} {step}");
+        }
     }
 }

@@ -25,7 +25,11 @@ pub fn length(input: &str) -> usize {
     input.chars().count()
 }
 
-/// A decimal number as people write it (`4,04`, `1 150.5`) in hundredths; `None` when it is not a number with at most two decimals.
+/// Digits before the comma: so many hundredths stay exact as doubles, which JSON's readers and spreadsheets have.
+const LONGEST_WHOLE: usize = 13;
+
+/// A decimal number as people write it (`4,04`, `1 150.5`) in hundredths; `None` when it is not a number with at most two decimals, or
+/// has more than 13 digits before them.
 pub fn hundredths(input: &str) -> Option<i64> {
     let text = compact(input).replace(',', ".");
     let (negative, digits) = match text.strip_prefix('-') {
@@ -33,7 +37,7 @@ pub fn hundredths(input: &str) -> Option<i64> {
         None => (false, text.strip_prefix('+').unwrap_or(&text)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.len() > 2 || whole.len() > 15 {
+    if whole.is_empty() && fraction.is_empty() || fraction.len() > 2 || whole.len() > LONGEST_WHOLE {
         return None;
     }
     if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
@@ -65,7 +69,7 @@ mod tests {
         assert_eq!(hundredths("4,04"), Some(404));
         assert_eq!(hundredths(" 1\u{202f}150.5 "), Some(115_050));
         assert_eq!(hundredths("-0,5"), Some(-50));
-        for bad in ["", ",", "4,045", "1e3", "douze", "4-4", "99999999999999999999"] {
+        for bad in ["", ",", "4,045", "1e3", "douze", "4-4", "12345678901234", "99999999999999999999"] {
             assert_eq!(hundredths(bad), None, "{bad}");
         }
     }
