@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ami_storage::{Scanner, Secret, StorageSettings};
@@ -30,8 +30,8 @@ pub struct Written {
     pub s3_secret_key: Option<String>,
     /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
     pub s3_path_style: bool,
-    /// The address that people see.
-    pub public_url: String,
+    /// The address that people see; the one listened on when left out.
+    pub public_url: Option<String>,
     /// Where to listen.
     pub address: IpAddr,
     /// Port to listen on.
@@ -59,7 +59,7 @@ impl Default for Written {
             s3_access_key: None,
             s3_secret_key: None,
             s3_path_style: true,
-            public_url: "http://127.0.0.1:8000".into(),
+            public_url: None,
             address: Ipv4Addr::LOCALHOST.into(),
             port: 8000,
             signing_keys: None,
@@ -181,12 +181,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
     let mut wrong = Vec::new();
     let url =
         |value: &str, schemes: &[&str]| schemes.iter().any(|s| value.strip_prefix(s).is_some_and(|r| !r.is_empty()));
-    if !url(&w.public_url, &["http://", "https://"]) {
-        wrong.push(format!(
-            "public_url (AMI_PUBLIC_URL) : une adresse http:// ou https:// est attendue, pas « {} »",
-            w.public_url
-        ));
-    }
+    let public_url = public_url(&w, &mut wrong);
     let database_url = match &w.database_url {
         None => format!("sqlite://{}?mode=rwc", w.data.join("ami.sqlite").display()),
         Some(value) => {
@@ -262,7 +257,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             data: w.data,
             database_url,
             storage,
-            public_url: w.public_url.trim_end_matches('/').to_owned(),
+            public_url,
             address: w.address,
             port: w.port,
             signing_keys,
@@ -275,6 +270,54 @@ fn check(w: Written) -> Result<Checked, Wrong> {
     }
 }
 
+/// The address that people see, and whether the server may listen on what it and the metrics want.
+fn public_url(w: &Written, wrong: &mut Vec<String>) -> String {
+    if let Some(metrics) = w.metrics_listen
+        && metrics.port() == w.port
+        && w.port != 0
+        && (metrics.ip() == w.address || metrics.ip().is_unspecified() || w.address.is_unspecified())
+    {
+        wrong.push(format!(
+            "metrics_listen (AMI_METRICS_LISTEN) : {metrics} est déjà l'adresse du service ; un autre port est attendu"
+        ));
+    }
+    match &w.public_url {
+        Some(given) if is_origin(given) => given.trim_end_matches('/').to_owned(),
+        Some(given) => {
+            wrong.push(format!(
+                "public_url (AMI_PUBLIC_URL) : une adresse http:// ou https:// sans chemin est attendue, pas « {given} »"
+            ));
+            given.clone()
+        }
+        None if w.port == 0 => {
+            wrong.push(
+                "public_url (AMI_PUBLIC_URL) : manquant ; avec le port 0, les liens ne peuvent pas le suivre".into(),
+            );
+            String::new()
+        }
+        None => format!("http://{}", SocketAddr::new(reached_at(w.address), w.port)),
+    }
+}
+
+/// `http://host` or `https://host:port`: links are made by adding a path, and our pages' own begin with `/`.
+fn is_origin(url: &str) -> bool {
+    rocket::http::uri::Absolute::parse(url).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.authority().is_some_and(|a| !a.host().is_empty() && a.user_info().is_none())
+            && matches!(url.path().as_str(), "" | "/")
+            && url.query().is_none()
+    })
+}
+
+/// Where this machine reaches a server that listens on the address: nobody connects to `0.0.0.0`.
+fn reached_at(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +327,7 @@ mod tests {
         let written = Written {
             database_url: Some("mysql://x".into()),
             s3_bucket: Some("ami".into()),
-            public_url: "exemple.fr".into(),
+            public_url: Some("exemple.fr".into()),
             signing_keys: Some("abc".into()),
             scanner: "clamav".into(),
             mail_from: "personne".into(),
@@ -325,6 +368,46 @@ mod tests {
         assert_eq!((checked.port, checked.address.to_string()), (8080, "0.0.0.0".to_owned()));
         assert_eq!(checked.data, PathBuf::from("[1]"));
         assert!(from_environment(&[("AMI_PORT", "x")]).unwrap_err().to_string().contains("port"));
+    }
+
+    #[test]
+    fn links_name_where_the_server_listens() {
+        for (address, port, link) in [
+            ("127.0.0.1", "8140", "http://127.0.0.1:8140"),
+            ("192.0.2.7", "80", "http://192.0.2.7:80"),
+            ("0.0.0.0", "8000", "http://127.0.0.1:8000"),
+            ("::1", "8000", "http://[::1]:8000"),
+            ("::", "9000", "http://[::1]:9000"),
+        ] {
+            let checked = from_environment(&[("AMI_ADDRESS", address), ("AMI_PORT", port)]).unwrap();
+            assert_eq!(checked.public_url, link);
+        }
+        assert_eq!(from_environment(&[("AMI_PORT", "8140")]).unwrap().public_url, "http://127.0.0.1:8140");
+        let given =
+            from_environment(&[("AMI_PORT", "8140"), ("AMI_PUBLIC_URL", "https://appels.exemple.fr/")]).unwrap();
+        assert_eq!(given.public_url, "https://appels.exemple.fr");
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_named() {
+        let said =
+            |variables: &[(&str, &str)]| from_environment(variables).map_err(|wrong| wrong.to_string()).unwrap_err();
+        for url in
+            ["https://exemple.fr/appels", "https://exemple.fr?x", "https://", "https://a b", "ftp://exemple.fr", "x"]
+        {
+            assert!(said(&[("AMI_PUBLIC_URL", url)]).contains("public_url"), "{url}");
+        }
+        assert!(said(&[("AMI_PORT", "0")]).contains("public_url"));
+        assert!(from_environment(&[("AMI_PORT", "0"), ("AMI_PUBLIC_URL", "http://localhost")]).is_ok());
+        for (address, metrics) in
+            [("127.0.0.1", "127.0.0.1:8000"), ("0.0.0.0", "127.0.0.1:8000"), ("127.0.0.1", "0.0.0.0:8000")]
+        {
+            let said = said(&[("AMI_ADDRESS", address), ("AMI_METRICS_LISTEN", metrics)]);
+            assert!(said.contains("metrics_listen"), "{said}");
+        }
+        for metrics in ["127.0.0.1:9464", "127.0.0.2:8000"] {
+            assert!(from_environment(&[("AMI_METRICS_LISTEN", metrics)]).is_ok(), "{metrics}");
+        }
     }
 
     #[test]
