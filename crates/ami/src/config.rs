@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ami_services::tokens::{KeyError, Keys};
 use ami_storage::{Scanner, Secret, StorageSettings};
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
@@ -17,7 +18,8 @@ pub struct Written {
     /// Folder for uploads on their way in and, without database or storage of their own, for everything.
     pub data: PathBuf,
     /// `sqlite://…` or `postgres://…`; a file in the data folder when left out.
-    pub database_url: Option<String>,
+    #[serde(with = "secret")]
+    pub database_url: Option<Secret>,
     /// Address of the S3 service; the embedded one when left out.
     pub s3_endpoint: Option<String>,
     /// Its bucket.
@@ -27,7 +29,8 @@ pub struct Written {
     /// Key id.
     pub s3_access_key: Option<String>,
     /// Its secret.
-    pub s3_secret_key: Option<String>,
+    #[serde(with = "secret")]
+    pub s3_secret_key: Option<Secret>,
     /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
     pub s3_path_style: bool,
     /// The address that people see; the one listened on when left out.
@@ -37,9 +40,11 @@ pub struct Written {
     /// Port to listen on.
     pub port: u16,
     /// Ed25519 seeds, 64 hexadecimal digits each, separated by commas; the first one signs. Made in the data folder when left out.
-    pub signing_keys: Option<String>,
+    #[serde(with = "secret")]
+    pub signing_keys: Option<Secret>,
     /// `smtp://…` or `smtps://…`; messages go to a folder when left out.
-    pub smtp_url: Option<String>,
+    #[serde(with = "secret")]
+    pub smtp_url: Option<Secret>,
     /// Sender of messages.
     pub mail_from: String,
     /// `none`, or the `host:port` or socket path of a clamd.
@@ -71,6 +76,21 @@ impl Default for Written {
     }
 }
 
+/// Secrets are read as text and written nowhere.
+mod secret {
+    use ami_storage::Secret;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(_: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_none()
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+    }
+}
+
 /// The names of [`Written`]'s fields.
 const NAMES: [&str; 16] = [
     "data",
@@ -96,8 +116,8 @@ const NAMES: [&str; 16] = [
 pub struct Checked {
     /// Data folder.
     pub data: PathBuf,
-    /// Address of the database.
-    pub database_url: String,
+    /// Address of the database, with its password.
+    pub database_url: Secret,
     /// The S3 service; the embedded one without.
     pub storage: Option<StorageSettings>,
     /// The address people see.
@@ -107,9 +127,9 @@ pub struct Checked {
     /// Port.
     pub port: u16,
     /// Seeds; made in the data folder without.
-    pub signing_keys: Option<Vec<String>>,
-    /// SMTP server; a folder without.
-    pub smtp_url: Option<String>,
+    pub signing_keys: Option<Vec<Secret>>,
+    /// SMTP server, with its password; a folder without.
+    pub smtp_url: Option<Secret>,
     /// Sender.
     pub mail_from: String,
     /// Virus scanner.
@@ -139,6 +159,10 @@ pub fn read(file: Option<&Path>) -> Result<Checked, Wrong> {
 }
 
 fn read_from(file: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Checked, Wrong> {
+    check(written(file, variables)?)
+}
+
+fn written(file: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Written, Wrong> {
     let mut figment = Figment::from(Serialized::defaults(Written::default()));
     if let Some(file) = file {
         if !file.is_file() {
@@ -148,11 +172,10 @@ fn read_from(file: Option<&Path>, variables: impl Iterator<Item = (String, Strin
     }
     // As text, whatever they look like: a secret may be all digits. Numbers and yes-or-no are read where one is wanted.
     let variables = settings_of(variables)?;
-    let written: Written = figment
+    figment
         .merge(Serialized::globals(variables))
         .extract_lossy()
-        .map_err(|errors| Wrong(errors.into_iter().map(|e| format!("{} : {}", e.path.join("."), e.kind)).collect()))?;
-    check(written)
+        .map_err(|errors| Wrong(errors.into_iter().map(|e| format!("{} : {}", e.path.join("."), e.kind)).collect()))
 }
 
 /// The settings among the variables of the environment: `AMI_PORT` is `port`. `AMI_LOG` is the logger's, `AMI_TEST_*` the tests'.
@@ -177,15 +200,20 @@ fn settings_of(variables: impl Iterator<Item = (String, String)>) -> Result<BTre
     Err(Wrong(unknown.collect()))
 }
 
+/// The keys that sign and verify, from their seeds.
+pub(crate) fn parse_keys(seeds: &[Secret]) -> Result<Keys, KeyError> {
+    Keys::parse(&seeds.iter().map(|seed| seed.expose().to_owned()).collect::<Vec<_>>())
+}
+
 fn check(w: Written) -> Result<Checked, Wrong> {
     let mut wrong = Vec::new();
     let url =
         |value: &str, schemes: &[&str]| schemes.iter().any(|s| value.strip_prefix(s).is_some_and(|r| !r.is_empty()));
     let public_url = public_url(&w, &mut wrong);
     let database_url = match &w.database_url {
-        None => format!("sqlite://{}?mode=rwc", w.data.join("ami.sqlite").display()),
+        None => Secret::new(format!("sqlite://{}?mode=rwc", w.data.join("ami.sqlite").display())),
         Some(value) => {
-            if !url(value, &["sqlite:", "postgres://", "postgresql://"]) {
+            if !url(value.expose(), &["sqlite:", "postgres://", "postgresql://"]) {
                 wrong.push(
                     "database_url (AMI_DATABASE_URL) : une adresse sqlite://… ou postgres://… est attendue".into(),
                 );
@@ -194,16 +222,16 @@ fn check(w: Written) -> Result<Checked, Wrong> {
         }
     };
     let parts = [
-        ("s3_endpoint", &w.s3_endpoint, "l'adresse du service, https://…"),
-        ("s3_bucket", &w.s3_bucket, "le nom du compartiment"),
-        ("s3_access_key", &w.s3_access_key, "l'identifiant de clé"),
-        ("s3_secret_key", &w.s3_secret_key, "la clé secrète"),
+        ("s3_endpoint", w.s3_endpoint.as_deref(), "l'adresse du service, https://…"),
+        ("s3_bucket", w.s3_bucket.as_deref(), "le nom du compartiment"),
+        ("s3_access_key", w.s3_access_key.as_deref(), "l'identifiant de clé"),
+        ("s3_secret_key", w.s3_secret_key.as_ref().map(Secret::expose), "la clé secrète"),
     ];
     let storage = if parts.iter().all(|(_, value, _)| value.is_none()) {
         None
     } else {
         for (name, value, expected) in &parts {
-            if value.as_ref().is_none_or(|v| v.trim().is_empty()) {
+            if value.is_none_or(|v| v.trim().is_empty()) {
                 wrong.push(format!(
                     "{name} (AMI_{}) : manquant ; {expected} est attendu dès qu'un réglage s3_* est donné",
                     name.to_uppercase()
@@ -222,18 +250,19 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             region: w.s3_region.unwrap_or_else(|| "us-east-1".into()),
             bucket: w.s3_bucket.unwrap_or_default(),
             access_key: w.s3_access_key.unwrap_or_default(),
-            secret_key: Secret::new(w.s3_secret_key.unwrap_or_default()),
+            secret_key: w.s3_secret_key.unwrap_or_else(|| Secret::new("")),
             path_style: w.s3_path_style,
         })
     };
-    let signing_keys = w.signing_keys.map(|keys| keys.split(',').map(|k| k.trim().to_owned()).collect::<Vec<_>>());
+    let signing_keys: Option<Vec<Secret>> =
+        w.signing_keys.map(|keys| keys.expose().split(',').map(|k| Secret::new(k.trim())).collect());
     if let Some(keys) = &signing_keys
-        && ami_services::tokens::Keys::parse(keys).is_err()
+        && parse_keys(keys).is_err()
     {
         wrong.push("signing_keys (AMI_SIGNING_KEYS) : des graines Ed25519 de 64 chiffres hexadécimaux sont attendues, séparées par des virgules".into());
     }
     if let Some(smtp) = &w.smtp_url
-        && ami_services::outbox::smtp(smtp).is_err()
+        && ami_services::outbox::smtp(smtp.expose()).is_err()
     {
         wrong.push(
             "smtp_url (AMI_SMTP_URL) : une adresse smtp://utilisateur:secret@hôte:port ou smtps://… est attendue"
@@ -325,10 +354,10 @@ mod tests {
     #[test]
     fn everything_wrong_is_named_at_once() {
         let written = Written {
-            database_url: Some("mysql://x".into()),
+            database_url: Some(Secret::new("mysql://x")),
             s3_bucket: Some("ami".into()),
             public_url: Some("exemple.fr".into()),
-            signing_keys: Some("abc".into()),
+            signing_keys: Some(Secret::new("abc")),
             scanner: "clamav".into(),
             mail_from: "personne".into(),
             ..Written::default()
@@ -410,6 +439,34 @@ mod tests {
         }
     }
 
+    // The transport for messages wants a runtime, and is made as a check.
+    #[tokio::test]
+    async fn no_secret_is_printed() {
+        let planted = "ab5e".repeat(16);
+        let smtp = format!("smtp://service:{planted}@mail.exemple.fr");
+        let database = format!("postgres://ami:{planted}@localhost/ami");
+        let variables = [
+            ("AMI_DATABASE_URL", database.as_str()),
+            ("AMI_S3_ENDPOINT", "https://s3.exemple.fr"),
+            ("AMI_S3_BUCKET", "ami"),
+            ("AMI_S3_ACCESS_KEY", "GK00"),
+            ("AMI_S3_SECRET_KEY", &planted),
+            ("AMI_SIGNING_KEYS", &planted),
+            ("AMI_SMTP_URL", &smtp),
+        ];
+        let given = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let written = written(None, given).unwrap();
+        let printed = format!("{written:?} {written:#?} {}", serde_json::to_string(&written).unwrap());
+        let checked = check(written).unwrap();
+        let printed = format!("{printed} {checked:?} {checked:#?}");
+        assert!(printed.contains("GK00") && !printed.contains(&planted), "{printed}");
+        assert_eq!(checked.signing_keys.unwrap()[0].expose(), planted);
+        assert_eq!(
+            (checked.smtp_url.unwrap().expose(), checked.database_url.expose()),
+            (smtp.as_str(), database.as_str())
+        );
+    }
+
     #[test]
     fn an_unknown_variable_is_named() {
         let said = from_environment(&[("AMI_S3_KEY", "x"), ("AMI_PROT", "80")]).unwrap_err().to_string();
@@ -427,7 +484,7 @@ mod tests {
     #[test]
     fn without_settings_everything_is_in_the_data_folder() {
         let checked = check(Written::default()).unwrap();
-        assert_eq!(checked.database_url, "sqlite://./ami-data/ami.sqlite?mode=rwc");
+        assert_eq!(checked.database_url.expose(), "sqlite://./ami-data/ami.sqlite?mode=rwc");
         assert!(checked.storage.is_none());
     }
 }

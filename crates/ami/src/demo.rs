@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ami_services::{Clock, Settings};
-use ami_storage::Scanner;
+use ami_storage::{Scanner, Secret};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
     };
     let clock = args.clock.map_or_else(Clock::system, Clock::started);
     let config = Checked {
-        database_url: format!("sqlite://{}?mode=rwc", args.data.join("ami.sqlite").display()),
+        database_url: Secret::new(format!("sqlite://{}?mode=rwc", args.data.join("ami.sqlite").display())),
         data: args.data.clone(),
         storage: None,
         public_url: format!("http://{}", std::net::SocketAddr::new(args.address, port)),

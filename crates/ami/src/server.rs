@@ -8,7 +8,6 @@ use std::time::Duration;
 use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
 use ami_services::outbox::{self, Transport};
-use ami_services::tokens::Keys;
 use ami_services::{App, Clock, Settings, accounts, journal, open_spool};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
 use ami_views::Views;
@@ -23,7 +22,7 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const BUCKET: &str = "ami";
 
 /// Secrets of a single machine, made once and kept in its data folder.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Secrets {
     storage_access: String,
     storage_secret: String,
@@ -73,7 +72,7 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
     std::fs::create_dir_all(&config.data)?;
     let data = config.data.canonicalize()?;
     let secrets = secrets(&data)?;
-    let database = Database::connect(&config.database_url).await?;
+    let database = Database::connect(config.database_url.expose()).await?;
     database.migrate().await?;
     let (storage, embedded) = if let Some(settings) = &config.storage {
         if settings.sends_in_clear() {
@@ -91,14 +90,14 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         (Storage::connect(&server.storage_settings(BUCKET))?, Some(server))
     };
     storage.ensure_bucket().await?;
-    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![secrets.signing]);
+    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![Secret::new(secrets.signing)]);
     let app = App {
         database: Arc::new(database),
         storage,
         spool: open_spool(&data)?,
         scanner: config.scanner.clone(),
         views: Arc::new(Views::new()?),
-        keys: Arc::new(Keys::parse(&seeds)?),
+        keys: Arc::new(config::parse_keys(&seeds)?),
         attempts: Arc::default(),
         uploaded: Arc::default(),
         clock,
@@ -117,7 +116,7 @@ pub async fn run(
     let last = app.clone();
     let folder = config.data.join("mails");
     let transport = if let Some(url) = &config.smtp_url {
-        outbox::smtp(url)?
+        outbox::smtp(url.expose())?
     } else {
         std::fs::create_dir_all(&folder)?;
         outbox::folder(&folder)
@@ -219,7 +218,7 @@ pub async fn serve(file: Option<&Path>) -> Outcome<()> {
 pub async fn migrate(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     std::fs::create_dir_all(&config.data)?;
-    Database::connect(&config.database_url).await?.migrate().await?;
+    Database::connect(config.database_url.expose()).await?.migrate().await?;
     Ok(())
 }
 

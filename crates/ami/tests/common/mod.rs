@@ -113,7 +113,7 @@ impl World {
         };
         let config = Checked {
             data: folder.path().to_owned(),
-            database_url,
+            database_url: Secret::new(database_url),
             storage: storage(),
             public_url: "http://localhost".into(),
             address: Ipv4Addr::LOCALHOST.into(),
