@@ -42,19 +42,23 @@ struct ReadyAccount {
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Where everything is kept.
-    #[arg(long, default_value = "./ami-data")]
+    #[arg(long, value_name = "DOSSIER", default_value = "./ami-data", help = "Dossier où tout est gardé")]
     pub data: PathBuf,
     /// Start over: removes an earlier demonstration.
-    #[arg(long)]
+    #[arg(long, help = "Recommence : efface une démonstration précédente")]
     pub reset: bool,
     /// Port; any free one with 0.
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = 8000, help = "Port ; 0 pour n’importe quel port libre")]
     pub port: u16,
     /// Loopback address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADRESSE", default_value = "127.0.0.1", help = "Adresse locale à écouter")]
     pub address: IpAddr,
-    /// The demonstration's clock starts here, then runs: 2027-02-01T10:00:00+01:00
-    #[arg(long)]
+    /// The demonstration's clock starts here, then runs.
+    #[arg(
+        long,
+        value_name = "INSTANT",
+        help = "L’horloge de la démonstration part de là, puis avance : 2027-02-01T10:00:00+01:00"
+    )]
     pub clock: Option<Timestamp>,
 }
 

@@ -7,51 +7,74 @@ use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
 use ami::{demo, server};
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-/// Appels à manifestation d'intérêt, de la publication à la dernière lettre.
+/// Of every command; clap's own has English headings.
+const HELP: &str = "{about-with-newline}\nUtilisation : {usage}\n\n{all-args}";
+
+/// The command line. What it says of itself is in French, so it stands in attributes, not in these comments.
 #[derive(Debug, Parser)]
-#[command(name = "ami", version)]
+#[command(
+    name = "ami",
+    version,
+    about = "Appels à manifestation d’intérêt, de la publication à la dernière lettre",
+    subcommand_help_heading = "Commandes",
+    subcommand_value_name = "COMMANDE",
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[arg(short, long, global = true, display_order = 1000, action = ArgAction::Help, help = "Affiche cette aide")]
+    help: Option<bool>,
+    #[arg(short = 'V', long, action = ArgAction::Version, help = "Affiche la version")]
+    version: Option<bool>,
+}
+
+impl Cli {
+    fn read() -> Self {
+        let mut command = Self::command().help_template(HELP).mut_subcommands(|c| c.help_template(HELP));
+        // clap adds its own `help` here, and one below it.
+        command.build();
+        let about = |c: clap::Command| c.about("Affiche cette aide, ou celle d’une commande");
+        let command = command.mut_subcommand("help", |c| {
+            about(c).help_template(HELP).subcommand_help_heading("Commandes").mut_subcommand("help", about)
+        });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+#[derive(Debug, Args)]
+struct Config {
+    #[arg(long = "config", value_name = "FICHIER", help = "Fichier de configuration (TOML)")]
+    file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a demonstration on this machine: nothing to install, nothing leaves it.
+    #[command(about = "Lance une démonstration sur cette machine : rien à installer, rien n’en sort")]
     Demo(DemoArgs),
-    /// Runs the server, from a configuration file and `AMI_*` variables.
-    Serve {
-        /// Configuration file (TOML).
-        #[arg(long)]
-        config: Option<PathBuf>,
-    },
-    /// Brings the database schema up to date and stops.
-    Migrate {
-        /// Configuration file (TOML).
-        #[arg(long)]
-        config: Option<PathBuf>,
-    },
-    /// Makes an administrator's account; reads its password from the first line of standard input.
+    #[command(about = "Lance le service, d’après un fichier de configuration et les variables AMI_*")]
+    Serve(Config),
+    #[command(about = "Met à jour le schéma de la base de données, puis s’arrête")]
+    Migrate(Config),
+    #[command(about = "Crée un compte d’administration ; son mot de passe est la première ligne de l’entrée standard")]
     CreateAdministrator {
-        /// Configuration file (TOML).
-        #[arg(long)]
-        config: Option<PathBuf>,
-        /// E-mail address.
-        #[arg(long)]
+        #[command(flatten)]
+        config: Config,
+        #[arg(long, value_name = "ADRESSE", help = "Adresse électronique")]
         email: String,
-        /// First and last name.
-        #[arg(long)]
+        #[arg(long, value_name = "NOM", help = "Prénom et nom")]
         name: String,
     },
     Score(score::ScoreArgs),
-    /// Prints the description of the API (OpenAPI 3.1) and stops.
+    #[command(about = "Écrit la description de l’API (OpenAPI 3.1), puis s’arrête")]
     Openapi,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     // Pure computation on files: no log, no runtime.
     if let Command::Score(args) = &cli.command {
         return score::run(args);
@@ -62,10 +85,10 @@ fn main() -> ExitCode {
     let run = async {
         match cli.command {
             Command::Demo(args) => demo::run(args).await,
-            Command::Serve { config } => server::serve(config.as_deref()).await,
-            Command::Migrate { config } => server::migrate(config.as_deref()).await,
+            Command::Serve(config) => server::serve(config.file.as_deref()).await,
+            Command::Migrate(config) => server::migrate(config.file.as_deref()).await,
             Command::CreateAdministrator { config, email, name } => {
-                server::create_administrator(config.as_deref(), &email, &name).await
+                server::create_administrator(config.file.as_deref(), &email, &name).await
             }
             // Answered above.
             Command::Score(_) => Ok(()),

@@ -23,13 +23,13 @@ use fault::Fault;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 pub(crate) struct ScoreArgs {
     /// Grille : échelle, groupes, critères et poids, seuils, départage (JSON)
-    #[arg(long, value_name = "GRID.json")]
+    #[arg(long, value_name = "GRILLE.json")]
     grid: PathBuf,
     /// Notes : lignes « dossier,juror,criterion,mark » après un en-tête (CSV)
-    #[arg(long, value_name = "MARKS.csv")]
+    #[arg(long, value_name = "NOTES.csv")]
     marks: PathBuf,
     /// Valeurs de départage : lignes « dossier,name,value » après un en-tête (CSV)
-    #[arg(long, value_name = "VALUES.csv")]
+    #[arg(long, value_name = "VALEURS.csv")]
     values: Option<PathBuf>,
     /// Donne le classement officiel (toujours donné, seul si rien d’autre n’est demandé)
     #[arg(long)]
