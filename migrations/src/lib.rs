@@ -14,6 +14,10 @@ use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
+mod history;
+
+use history::History;
+
 /// Runs the migrations in order.
 #[derive(Debug)]
 pub struct Migrator;
@@ -25,12 +29,17 @@ impl MigratorTrait for Migrator {
             Box::new(Sql {
                 name: "m20261123_000001_first",
                 text: Text::Both(include_str!("m20261123_000001_first.sql")),
-                append_only: &["journal", "answer_history", "mark_history", "decision_history", "rankings"],
+                history: FIRST_HISTORY,
             }),
             Box::new(Sql {
                 name: "m20261125_000002_writing",
                 text: Text::Both(include_str!("m20261125_000002_writing.sql")),
-                append_only: &[],
+                history: &[],
+            }),
+            Box::new(Sql {
+                name: "m20261125_000007_evidence",
+                text: Text::Both(include_str!("m20261125_000007_evidence.sql")),
+                history: HISTORY,
             }),
         ]
     }
@@ -48,9 +57,32 @@ enum Text {
 struct Sql {
     name: &'static str,
     text: Text,
-    /// Tables whose rows are history from here on: nothing changes or removes them.
-    append_only: &'static [&'static str],
+    /// Tables whose rows are history from here on.
+    history: &'static [History],
 }
+
+/// What nothing changes from the first schema on: the keys are guarded with `erasures`, later.
+const FIRST_HISTORY: &[History] = &[
+    History { table: "journal", keys: &[], erasable: false },
+    History { table: "answer_history", keys: &[], erasable: false },
+    History { table: "mark_history", keys: &[], erasable: false },
+    History { table: "decision_history", keys: &[], erasable: false },
+    History { table: "rankings", keys: &[], erasable: false },
+];
+
+/// Everything that is history.
+const HISTORY: &[History] = &[
+    History { table: "journal", keys: &[&["scope", "seq"]], erasable: false },
+    History { table: "journal_heads", keys: &[&["scope", "seq"]], erasable: false },
+    History { table: "erasures", keys: &[&["id"], &["table_name", "row_id"]], erasable: false },
+    History { table: "evidence_keys", keys: &[&["public"]], erasable: false },
+    History { table: "call_versions", keys: &[&["call_id", "version"]], erasable: false },
+    History { table: "answer_history", keys: &[&["id"]], erasable: true },
+    History { table: "mark_history", keys: &[&["id"]], erasable: true },
+    History { table: "decision_history", keys: &[&["id"]], erasable: true },
+    History { table: "rankings", keys: &[&["id"]], erasable: true },
+    History { table: "recusals", keys: &[&["id"]], erasable: true },
+];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {
@@ -68,29 +100,6 @@ impl MigrationTrait for Sql {
             Text::Both(text) => text.to_owned(),
         };
         connection.execute_unprepared(&text).await?;
-        if self.append_only.is_empty() {
-            return Ok(());
-        }
-        if !sqlite {
-            connection
-                .execute_unprepared(
-                    "CREATE OR REPLACE FUNCTION ami_append_only() RETURNS trigger LANGUAGE plpgsql AS \
-                     $$ BEGIN RAISE EXCEPTION 'append-only table'; END $$",
-                )
-                .await?;
-        }
-        for table in self.append_only {
-            for event in ["UPDATE", "DELETE"] {
-                let body = if sqlite {
-                    "BEGIN SELECT RAISE(ABORT, 'append-only table'); END"
-                } else {
-                    "FOR EACH ROW EXECUTE FUNCTION ami_append_only()"
-                };
-                let name = format!("tg_{table}_no_{}", event.to_lowercase());
-                let trigger = format!("CREATE TRIGGER {name} BEFORE {event} ON {table} {body}");
-                connection.execute_unprepared(&trigger).await?;
-            }
-        }
-        Ok(())
+        history::guard(connection, self.history).await
     }
 }

@@ -3,4 +3,6 @@
 pub mod config;
 pub mod demo;
 pub mod demo_data;
+pub mod evidence;
+mod keeper;
 pub mod server;

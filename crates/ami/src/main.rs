@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{demo, server};
+use ami::{demo, evidence, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -68,9 +68,19 @@ enum Command {
         #[arg(long, value_name = "NOM", help = "Prénom et nom")]
         name: String,
     },
+    #[command(about = "Vérifie le journal des actes", subcommand)]
+    Journal(Journal),
     Score(score::ScoreArgs),
     #[command(about = "Écrit la description de l’API (OpenAPI 3.1), puis s’arrête")]
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum Journal {
+    #[command(
+        about = "Parcourt toutes les chaînes, les compare aux empreintes signées et nomme le premier maillon rompu"
+    )]
+    Verify(Config),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +97,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(config) => server::serve(config.file.as_deref()).await,
             Command::Migrate(config) => server::migrate(config.file.as_deref()).await,
+            Command::Journal(Journal::Verify(config)) => evidence::verify_journal(config.file.as_deref()).await,
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.file.as_deref(), &email, &name).await
             }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
+use ami_services::evidence::Evidence;
 use ami_services::outbox::{self, Transport};
-use ami_services::{App, Clock, Settings, accounts, journal, open_spool};
+use ami_services::{App, Clock, Settings, accounts, open_spool};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
 use ami_views::Views;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Checked};
+use crate::keeper;
 
 /// A result for whoever runs the program: its error is a sentence.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -44,6 +46,18 @@ fn secrets(data: &Path) -> Outcome<Secrets> {
         Secrets { storage_access: random_hex(10)?, storage_secret: random_hex(32)?, signing: random_hex(32)? };
     write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
     Ok(secrets)
+}
+
+/// The key of evidence, made once and kept in the data folder, apart from the keys of sessions: it is never rotated away.
+pub(crate) fn evidence(data: &Path) -> Outcome<Evidence> {
+    let folder = data.join("evidence");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("key");
+    if !path.exists() {
+        write_private(&path, &random_hex(32)?)?;
+    }
+    let seed = std::fs::read_to_string(&path)?;
+    Evidence::new(&seed, folder).ok_or_else(|| format!("{} : clé illisible", path.display()).into())
 }
 
 /// Writes a file that only its owner reads, whole or not at all.
@@ -98,6 +112,8 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         scanner: config.scanner.clone(),
         views: Arc::new(Views::new()?),
         keys: Arc::new(config::parse_keys(&seeds)?),
+        access: Arc::default(),
+        evidence: Arc::new(evidence(&data)?),
         attempts: Arc::default(),
         uploaded: Arc::default(),
         clock,
@@ -123,7 +139,7 @@ pub async fn run(
     };
     let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
     let postman = tokio::spawn(deliver(app.clone(), transport, sender));
-    let sequencer = tokio::spawn(link(app.clone()));
+    let sequencer = tokio::spawn(keeper::keep(app.clone()));
     let http = HttpSettings {
         address: config.address,
         port: config.port,
@@ -161,9 +177,7 @@ pub async fn run(
     let outcome = rocket.launch().await;
     postman.abort();
     sequencer.abort();
-    if let Err(error) = journal::link(&last.now()).await {
-        tracing::error!(%error, "the last acts wait for the next start to be linked");
-    }
+    keeper::finish(&last).await;
     if let Some((serving, stop)) = numbers {
         stop.notify();
         let _ = serving.await;
@@ -182,18 +196,6 @@ async fn deliver(app: App, transport: Transport, from: outbox::Sender) {
         every.tick().await;
         if let Err(error) = outbox::deliver_due(&app.now(), &transport, &from).await {
             tracing::error!(%error, "messages cannot leave");
-        }
-    }
-}
-
-/// Links recorded acts into their chains, within a second of each.
-async fn link(app: App) {
-    let mut every = tokio::time::interval(Duration::from_millis(250));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        if let Err(error) = journal::link(&app.now()).await {
-            tracing::error!(%error, "acts cannot be linked");
         }
     }
 }

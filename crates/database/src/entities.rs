@@ -263,8 +263,26 @@ entities! {
     journal_heads = "journal_heads" {
         #[sea_orm(primary_key, auto_increment = false)]
         scope: String,
+        #[sea_orm(primary_key, auto_increment = false)]
         seq: i64,
         hash: String,
+        linked_at: i64,
+    }
+    access_log = "access_log" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        hour: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        kind: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        object: String,
+        batch: Uuid,
+    }
+    evidence_keys = "evidence_keys" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        public: String,
+        first_seen_at: i64,
     }
     journal_pending = "journal_pending" {
         #[sea_orm(primary_key, auto_increment = false)]

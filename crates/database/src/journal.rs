@@ -3,19 +3,24 @@
 //! An act commits with what it records, in `journal_pending`, where nothing waits for anything. The sequencer ([`link`]) moves it
 //! to its chain within a second: whoever acts never waits for the end of a chain that a whole call shares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::journal::{Act, GENESIS, hash};
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
+use jiff::Timestamp;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement,
 };
+use thiserror::Error;
 use uuid::Uuid;
 
-use crate::connection::{corrupt, exactly_one, insert, stored};
-use crate::entities::{journal, journal_heads, journal_pending};
+use crate::connection::{insert, instant, stored};
+use crate::entities::{calls, journal, journal_heads, journal_pending};
 use crate::{Result, Tx};
+
+/// Entries that are held at once while a chain is walked.
+const VERIFIED_AT_ONCE: u64 = 1000;
 
 /// Acts that one call of [`link`] links, at most.
 const LINKED_AT_ONCE: u64 = 500;
@@ -37,7 +42,7 @@ pub async fn append(tx: &Tx, id: Uuid, act: &Act) -> Result<()> {
 
 /// Links recorded acts at the end of their chains, oldest first; gives how many. Several servers may do it at once: an act is
 /// linked by one of them, and a chain grows at one end.
-pub async fn link(tx: &Tx) -> Result<usize> {
+pub async fn link(tx: &Tx, now: Timestamp) -> Result<usize> {
     let mut oldest = journal_pending::Entity::find()
         .order_by_asc(journal_pending::Column::At)
         .order_by_asc(journal_pending::Column::Id)
@@ -52,7 +57,7 @@ pub async fn link(tx: &Tx) -> Result<usize> {
         by_scope.entry(act.scope.clone()).or_default().push(act);
     }
     for (scope, acts) in by_scope {
-        link_scope(tx, scope, acts).await?;
+        link_scope(tx, scope, acts, now).await?;
     }
     if !ids.is_empty() {
         journal_pending::Entity::delete_many()
@@ -63,18 +68,14 @@ pub async fn link(tx: &Tx) -> Result<usize> {
     Ok(ids.len())
 }
 
-async fn link_scope(tx: &Tx, scope: String, acts: Vec<journal_pending::Model>) -> Result<()> {
-    let start = journal_heads::Model { scope: scope.clone(), seq: 0, hash: GENESIS.to_owned() };
-    journal_heads::Entity::insert(sea_orm::ActiveModelTrait::reset_all(start.into_active_model()))
-        .on_conflict(OnConflict::column(journal_heads::Column::Scope).do_nothing().to_owned())
-        .exec_without_returning(&tx.0)
-        .await?;
-    let head = journal_heads::Entity::find_by_id(scope.clone())
-        .lock_exclusive()
-        .one(&tx.0)
-        .await?
-        .ok_or_else(|| corrupt("journal_heads", "scope", &scope, "missing"))?;
-    let (mut seq, mut previous) = (head.seq, head.hash);
+async fn link_scope(tx: &Tx, scope: String, acts: Vec<journal_pending::Model>, now: Timestamp) -> Result<()> {
+    if tx.0.get_database_backend() == DbBackend::Postgres {
+        // A chain has one end: who links holds it until the transaction ends.
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 4702))";
+        tx.0.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [scope.clone().into()])).await?;
+    }
+    let head = last_head(&tx.0, &scope).await?;
+    let (mut seq, mut previous) = head.map_or_else(|| (0, GENESIS.to_owned()), |head| (head.seq, head.hash));
     let mut rows = Vec::with_capacity(acts.len());
     for act in acts {
         seq += 1;
@@ -93,16 +94,17 @@ async fn link_scope(tx: &Tx, scope: String, acts: Vec<journal_pending::Model>) -
         previous.clone_from(&row.hash);
         rows.push(sea_orm::ActiveModelTrait::reset_all(row.into_active_model()));
     }
-    let updated = journal_heads::Entity::update_many()
-        .col_expr(journal_heads::Column::Seq, Expr::value(seq))
-        .col_expr(journal_heads::Column::Hash, Expr::value(previous))
-        .filter(journal_heads::Column::Scope.eq(scope))
-        .filter(journal_heads::Column::Seq.eq(head.seq))
-        .exec(&tx.0)
-        .await?;
-    exactly_one("journal_heads", &updated)?;
     journal::Entity::insert_many(rows).exec_without_returning(&tx.0).await?;
-    Ok(())
+    insert(tx, journal_heads::Model { scope, seq, hash: previous, linked_at: stored(now) }).await
+}
+
+async fn last_head(conn: &impl ConnectionTrait, scope: &str) -> Result<Option<journal_heads::Model>> {
+    Ok(journal_heads::Entity::find()
+        .filter(journal_heads::Column::Scope.eq(scope))
+        .order_by_desc(journal_heads::Column::Seq)
+        .limit(1)
+        .one(conn)
+        .await?)
 }
 
 fn chained(previous: &str, row: &journal::Model) -> String {
@@ -111,25 +113,123 @@ fn chained(previous: &str, row: &journal::Model) -> String {
     hash(previous, row.seq, &[&row.scope, &at, &actor, &row.action, &row.subject_kind, &row.subject, &row.details])
 }
 
-/// Walks a chain and says where it breaks: the sequence number of the first entry that is not what was written.
-pub async fn verify(conn: &impl ConnectionTrait, scope: &str) -> Result<std::result::Result<i64, i64>> {
-    let rows = journal::Entity::find()
-        .filter(journal::Column::Scope.eq(scope))
-        .order_by_asc(journal::Column::Seq)
+/// The end of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The call's id, or nothing for what belongs to none.
+    pub scope: String,
+    /// Its last entry.
+    pub seq: i64,
+    /// That entry's hash, which stands for everything before it.
+    pub hash: String,
+}
+
+/// The ends of all chains.
+pub async fn heads(conn: &impl ConnectionTrait) -> Result<Vec<Head>> {
+    let newest = journal_heads::Entity::find()
+        .select_only()
+        .column(journal_heads::Column::Scope)
+        .column_as(journal_heads::Column::Seq.max(), "seq")
+        .group_by(journal_heads::Column::Scope)
+        .order_by_asc(journal_heads::Column::Scope)
+        .into_tuple::<(String, i64)>()
         .all(conn)
         .await?;
-    let mut previous = GENESIS.to_owned();
-    let mut expected = 0;
-    for row in rows {
-        expected += 1;
-        if row.seq != expected || row.hash != chained(&previous, &row) {
-            return Ok(Err(expected));
+    let mut heads = Vec::with_capacity(newest.len());
+    for (scope, seq) in newest {
+        let row = journal_heads::Entity::find_by_id((scope, seq)).one(conn).await?;
+        heads.extend(row.map(|r| Head { scope: r.scope, seq: r.seq, hash: r.hash }));
+    }
+    Ok(heads)
+}
+
+/// The hash of one entry.
+pub async fn entry_hash(conn: &impl ConnectionTrait, scope: &str, seq: i64) -> Result<Option<String>> {
+    Ok(journal::Entity::find_by_id((scope.to_owned(), seq)).one(conn).await?.map(|row| row.hash))
+}
+
+/// Acts that are recorded and not yet linked, and since when the oldest waits.
+pub async fn pending(conn: &impl ConnectionTrait) -> Result<(u64, Option<Timestamp>)> {
+    let count = journal_pending::Entity::find().count(conn).await?;
+    let oldest = journal_pending::Entity::find().order_by_asc(journal_pending::Column::At).limit(1).one(conn).await?;
+    let oldest = oldest.map(|row| instant("journal_pending", "at", row.id, row.at)).transpose()?;
+    Ok((count, oldest))
+}
+
+/// Every scope that has entries, heads, or a call.
+pub async fn scopes(conn: &impl ConnectionTrait) -> Result<BTreeSet<String>> {
+    let entries = journal::Entity::find().select_only().column(journal::Column::Scope).distinct();
+    let heads = journal_heads::Entity::find().select_only().column(journal_heads::Column::Scope).distinct();
+    let calls = calls::Entity::find().select_only().column(calls::Column::Id);
+    let mut scopes: BTreeSet<String> = entries.into_tuple::<String>().all(conn).await?.into_iter().collect();
+    scopes.extend(heads.into_tuple::<String>().all(conn).await?);
+    scopes.extend(calls.into_tuple::<Uuid>().all(conn).await?.into_iter().map(|id| id.to_string()));
+    Ok(scopes)
+}
+
+/// Where a chain is not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Broken {
+    /// An entry was changed, or one before it is missing.
+    #[error("entry {0} is not what was written there")]
+    Entry(i64),
+    /// A head does not fit the entry it was taken from.
+    #[error("the head at entry {0} is not that entry's")]
+    Head(i64),
+    /// Entries are missing at the end.
+    #[error("entries are missing from {0} on")]
+    Cut(i64),
+    /// Entries follow the last head.
+    #[error("entries from {0} on were never linked")]
+    Unlinked(i64),
+    /// A call without a single entry.
+    #[error("the whole chain is missing")]
+    Missing,
+}
+
+/// Walks a chain from its beginning, a page of entries at a time, and says where it first breaks; its end otherwise.
+pub async fn verify(conn: &impl ConnectionTrait, scope: &str) -> Result<std::result::Result<Head, Broken>> {
+    let mut at = Head { scope: scope.to_owned(), seq: 0, hash: GENESIS.to_owned() };
+    let mut last_head = 0;
+    loop {
+        let rows = journal::Entity::find()
+            .filter(journal::Column::Scope.eq(scope))
+            .filter(journal::Column::Seq.gt(at.seq))
+            .order_by_asc(journal::Column::Seq)
+            .limit(VERIFIED_AT_ONCE)
+            .all(conn)
+            .await?;
+        let Some(until) = rows.last().map(|row| row.seq) else { break };
+        let heads = journal_heads::Entity::find()
+            .filter(journal_heads::Column::Scope.eq(scope))
+            .filter(journal_heads::Column::Seq.between(at.seq + 1, until))
+            .order_by_asc(journal_heads::Column::Seq)
+            .all(conn)
+            .await?;
+        let mut heads = heads.into_iter().peekable();
+        for row in rows {
+            if row.seq != at.seq + 1 || row.hash != chained(&at.hash, &row) {
+                return Ok(Err(Broken::Entry(at.seq + 1)));
+            }
+            if let Some(head) = heads.next_if(|head| head.seq == row.seq) {
+                if head.hash != row.hash {
+                    return Ok(Err(Broken::Head(head.seq)));
+                }
+                last_head = head.seq;
+            }
+            at.seq = row.seq;
+            at.hash = row.hash;
         }
-        previous = row.hash;
     }
-    let head = journal_heads::Entity::find_by_id(scope.to_owned()).one(conn).await?;
-    match head {
-        Some(head) if head.seq != expected || head.hash != previous => Ok(Err(expected + 1)),
-        _ => Ok(Ok(expected)),
-    }
+    let beyond = last_head_of(conn, scope).await?;
+    Ok(match beyond {
+        Some(seq) if seq > at.seq => Err(Broken::Cut(at.seq + 1)),
+        None if at.seq == 0 && !scope.is_empty() => Err(Broken::Missing),
+        _ if last_head < at.seq => Err(Broken::Unlinked(last_head + 1)),
+        _ => Ok(at),
+    })
+}
+
+async fn last_head_of(conn: &impl ConnectionTrait, scope: &str) -> Result<Option<i64>> {
+    Ok(last_head(conn, scope).await?.map(|head| head.seq))
 }

@@ -3,11 +3,13 @@
 //! To add a query: put it in the module of its noun; take `&impl ConnectionTrait` to read and `&Tx` to write; give back domain
 //! types or a record of plain fields, never an entity. A write that the policy rules takes its `Permit`.
 
+pub mod access;
 pub mod accounts;
 pub mod calls;
 mod connection;
 pub mod dossiers;
 mod entities;
+pub mod evidence;
 pub mod idempotency;
 pub mod journal;
 pub mod jury;

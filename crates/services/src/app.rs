@@ -15,7 +15,9 @@ use ami_views::Views;
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
+use crate::access::AccessLog;
 use crate::attempts::Attempts;
+use crate::evidence::Evidence;
 use crate::tokens::Keys;
 use crate::{Error, Result};
 
@@ -100,6 +102,10 @@ pub struct App {
     pub views: Arc<Views>,
     /// Keys of access tokens.
     pub keys: Arc<Keys>,
+    /// Who read what, on its way to be kept.
+    pub access: Arc<AccessLog>,
+    /// What signs evidence.
+    pub evidence: Arc<Evidence>,
     /// Failed sign-ins and messages asked for.
     pub attempts: Arc<Attempts>,
     /// Bytes of the files that were accepted since the start.

@@ -8,7 +8,8 @@ use crate::{Arrival, Result};
 pub async fn link(app: &Arrival) -> Result<usize> {
     let mut linked = 0;
     loop {
-        let now = app.write(None, (), |work, ()| Box::pin(async move { Ok(rows::link(work.tx).await?) })).await?;
+        let now =
+            app.write(None, (), |work, ()| Box::pin(async move { Ok(rows::link(work.tx, work.at()).await?) })).await?;
         if now == 0 {
             return Ok(linked);
         }

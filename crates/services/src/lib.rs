@@ -9,6 +9,7 @@
 //! signed-in person, and asks the policy before anything else. A write is one closure, given to [`Arrival::write`]: what it
 //! decides on, it reads and locks inside (`lock_dossier`, `hold_call`, `Work::who`).
 
+pub mod access;
 pub mod accounts;
 mod app;
 pub mod attempts;
@@ -17,6 +18,7 @@ pub mod decisions;
 pub mod deposits;
 pub mod dossiers;
 mod error;
+pub mod evidence;
 pub mod idempotency;
 pub mod journal;
 pub mod jury;

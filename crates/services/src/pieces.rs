@@ -221,6 +221,7 @@ pub async fn open_piece(app: &Arrival, who: Option<&Actor>, piece: PieceId) -> R
         decide(Action::ReadOwnDossier, who, &subject)?;
         return Err(Error::not_found());
     }
+    app.note_reading(who, "piece", piece);
     let object = app.storage.get(&found.object_key.parse::<ObjectKey>().map_err(Error::internal)?).await?;
     Ok((PieceView::new(&found, &call.definition), object))
 }

@@ -194,6 +194,7 @@ pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Resu
     let conn = app.database.read();
     let (call, dossier, seat, subject) = place(app.at, conn, who, id).await?;
     decide(Action::ReadSheet, who, &subject)?;
+    app.note_reading(who, "sheet", id);
     let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
     Ok(view(&call, &sheet, &dossier, &applicant(conn, &dossier).await?))
 }

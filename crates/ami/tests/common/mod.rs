@@ -149,6 +149,12 @@ impl World {
         Person { account, token: tokens["access_token"].as_str().unwrap().to_owned() }
     }
 
+    /// Signs in somebody who was made by [`Self::person`].
+    pub(crate) async fn sign_in_again(&self, name: &str) -> Person {
+        let email = format!("{}@demonstration.example", name.to_lowercase().replace(' ', "-"));
+        self.sign_in(uuid::Uuid::nil().into(), &email).await
+    }
+
     pub(crate) async fn send(&self, who: Option<&Person>, method: Method, path: &str, body: Option<Value>) -> Got {
         self.send_with(who, method, path, body.map(|b| b.to_string().into_bytes()), &[]).await
     }

@@ -1,0 +1,215 @@
+//! History that cannot be changed, and what shows when somebody with the database in their hands changes it all the same.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use ami::demo_data::{self, Accounts};
+use ami::evidence::report;
+use ami_database::ConnectionTrait as _;
+use ami_database::journal::Broken;
+use ami_services::evidence::{Finding, Verification, last_signed, sign_heads, verify_journal};
+use ami_services::{access, journal};
+use common::{World, databases};
+use serde_json::json;
+
+/// Each table of history with a column of its own.
+const HISTORY: [(&str, &str); 9] = [
+    ("journal", "hash"),
+    ("journal_heads", "hash"),
+    ("call_versions", "sha256"),
+    ("answer_history", "field"),
+    ("mark_history", "criterion"),
+    ("decision_history", "reason"),
+    ("rankings", "result"),
+    ("recusals", "comment"),
+    ("evidence_keys", "public"),
+];
+
+async fn sql(world: &World, statement: &str) -> Result<u64, String> {
+    let done = world.app.database.read().execute_unprepared(statement).await;
+    done.map(|d| d.rows_affected()).map_err(|e| e.to_string())
+}
+
+async fn verify(world: &World) -> Verification {
+    verify_journal(&world.app.database, &world.app.evidence).await.unwrap()
+}
+
+/// A call with a ranking and a decision: every table of history has rows.
+async fn history(world: &World) {
+    world.set_clock("2027-03-15T10:55:00Z");
+    let officer = world.published().await;
+    let (applicant, organisation, data) = world.applicant(1).await;
+    let dossier = world.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
+    world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
+    world.set_clock("2027-03-15T11:00:01Z");
+    world.advance(&officer, "admissibility").await;
+    world.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
+    world.advance(&officer, "marking").await;
+    let juror = world.person("juror", false).await;
+    let invitation = json!({
+        "name": "Juror", "email": "juror@demonstration.example", "college": "experts", "voice": "deliberative",
+    });
+    let seat = world.post(&officer, "/calls/AMI-ALI-2027/seats", invitation).await.ok()["id"].clone();
+    world.post(&officer, "/calls/AMI-ALI-2027/assignments", json!({ "seat": seat, "add": [dossier] })).await;
+    world
+        .post(
+            &juror,
+            "/calls/AMI-ALI-2027/declaration",
+            json!({ "conflicts": [{ "lot": "ALI-22", "reason": "member" }] }),
+        )
+        .await;
+    let sheet = world.get(&juror, "/jury/sheets").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
+    world.patch(&juror, &format!("/sheets/{sheet}"), None, json!({ "marks": { "A1": 3 } })).await.ok();
+    world.advance(&officer, "hearings").await;
+    world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok();
+    let decided = json!({ "decision": "refused", "reason": "Notation insuffisante." });
+    world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
+    journal::link(&world.app.now()).await.unwrap();
+    sign_heads(&world.app.now()).await.unwrap();
+}
+
+#[rocket::async_test]
+async fn history_is_not_changed_replaced_or_removed() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        for (table, column) in HISTORY {
+            let mut refused = vec![format!("UPDATE {table} SET {column} = {column}"), format!("DELETE FROM {table}")];
+            refused.push(match database {
+                "sqlite" => format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"),
+                _ => format!("TRUNCATE {table} CASCADE"),
+            });
+            for statement in refused {
+                let done = sql(&world, &statement).await;
+                assert!(done.as_ref().is_err_and(|e| e.contains("append-only")), "{database} {statement}: {done:?}");
+            }
+        }
+        assert_eq!(verify(&world).await.findings, []);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_row_goes_only_by_an_erasure_that_names_it() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        let id = if database == "sqlite" { "lower(hex(id))" } else { "replace(id::text, '-', '')" };
+        let (erasure, _) = if database == "sqlite" { ("randomblob(16)", "") } else { ("gen_random_uuid()", "") };
+        let named = format!(
+            "INSERT INTO erasures (id, table_name, row_id, sha256, reason, visa, at) \
+             SELECT {erasure}, 'answer_history', {id}, 'x', 'durée écoulée', 'visa 12', 0 FROM answer_history LIMIT 1"
+        );
+        assert_eq!(sql(&world, &named).await, Ok(1));
+        let gone = format!("DELETE FROM answer_history WHERE {id} IN (SELECT row_id FROM erasures)");
+        assert_eq!(sql(&world, &gone).await, Ok(1));
+        assert!(sql(&world, "DELETE FROM answer_history").await.is_err());
+        assert!(sql(&world, "DELETE FROM erasures").await.is_err(), "the tombstone stays");
+        world.end().await;
+    }
+}
+
+/// What whoever owns the database can do: take the guards away.
+async fn without_guards(world: &World, database: &str) {
+    for table in ["journal", "journal_heads"] {
+        for guard in ["update", "delete", "truncate"] {
+            if database != "sqlite" || guard != "truncate" {
+                let on = if database == "sqlite" { String::new() } else { format!(" ON {table}") };
+                sql(world, &format!("DROP TRIGGER tg_{table}_no_{guard}{on}")).await.unwrap();
+            }
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_changed_a_cut_and_an_emptied_journal_are_found() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        let whole = verify(&world).await;
+        assert_eq!((whole.findings.as_slice(), whole.whole.len(), whole.signed), ([].as_slice(), 2, 1));
+        assert!(report(&whole).contains("intact : appel "));
+        let call = whole.whole.iter().find(|head| !head.scope.is_empty()).unwrap().clone();
+        let (scope, last) = (call.scope.clone(), call.seq);
+        without_guards(&world, database).await;
+        let first = |v: &Verification| v.findings[0].clone();
+        let broken = |broken: Broken| Finding::Chain { scope: scope.clone(), broken };
+
+        // One byte.
+        sql(&world, &format!("UPDATE journal SET details = details || ' ' WHERE scope = '{scope}' AND seq = 3"))
+            .await
+            .unwrap();
+        assert_eq!(first(&verify(&world).await), broken(Broken::Entry(3)));
+        sql(&world, &format!("UPDATE journal SET details = trim(details) WHERE scope = '{scope}' AND seq = 3"))
+            .await
+            .unwrap();
+        assert_eq!(verify(&world).await.findings, []);
+
+        // One entry at the end; then the head that knew of it.
+        sql(&world, &format!("DELETE FROM journal WHERE scope = '{scope}' AND seq = {last}")).await.unwrap();
+        let cut = verify(&world).await;
+        assert_eq!(first(&cut), broken(Broken::Cut(last)));
+        assert!(report(&cut).contains(&format!("des actes manquent à partir du n° {last}")));
+        sql(&world, &format!("DELETE FROM journal_heads WHERE scope = '{scope}' AND seq >= {last}")).await.unwrap();
+        let sown = "INSERT INTO journal_heads (scope, seq, hash, linked_at) SELECT scope, seq, hash, 0 FROM journal";
+        sql(&world, &format!("{sown} WHERE scope = '{scope}' AND seq = {}", last - 1)).await.unwrap();
+        let anchored =
+            |v: &Verification| v.findings.iter().any(|f| matches!(f, Finding::Anchor { seq, .. } if *seq == last));
+        assert!(anchored(&verify(&world).await), "what was signed outside is missed");
+
+        // All of it.
+        for table in ["journal", "journal_heads"] {
+            let empty = if database == "sqlite" { "DELETE FROM" } else { "TRUNCATE" };
+            sql(&world, &format!("{empty} {table}")).await.unwrap();
+        }
+        let emptied = verify(&world).await;
+        assert!(emptied.findings.contains(&broken(Broken::Missing)), "{:?}", emptied.findings);
+
+        // The signed file itself.
+        let file = world.folder.path().join("evidence/heads.jsonl");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(
+            &file,
+            text.replacen("\"hash", "\"hasch", 1).replacen(&last.to_string(), &(last + 1).to_string(), 1),
+        )
+        .unwrap();
+        assert!(verify(&world).await.findings.contains(&Finding::Line { number: 1 }));
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn the_journal_of_the_whole_demonstration_is_whole() {
+    let world = World::new("sqlite").await;
+    demo_data::load(&world.app, &Accounts::all(), false).await.unwrap();
+    assert!(journal::link(&world.app.now()).await.unwrap() > 500);
+    assert_eq!(last_signed(&world.app.now()).await.unwrap(), None);
+    sign_heads(&world.app.now()).await.unwrap();
+    assert_eq!(last_signed(&world.app.now()).await.unwrap(), Some(world.app.now().at));
+    let verification = verify(&world).await;
+    assert_eq!((verification.findings.as_slice(), verification.pending), ([].as_slice(), 0));
+    world.end().await;
+}
+
+#[rocket::async_test]
+async fn who_read_what_is_kept_once_an_hour_with_its_hash() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        access::keep_readings(&world.app.now()).await.unwrap();
+        let juror = world.sign_in_again("juror").await;
+        let sheet = world.get(&juror, "/jury/sheets").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
+        for _ in 0..2 {
+            world.get(&juror, &format!("/sheets/{sheet}")).await.ok();
+        }
+        let new = access::keep_readings(&world.app.now()).await.unwrap();
+        world.get(&juror, &format!("/sheets/{sheet}")).await.ok();
+        assert_eq!((new, access::keep_readings(&world.app.now()).await.unwrap()), (1, 0));
+        world.set_clock("2027-03-15T12:00:01Z");
+        let juror = world.sign_in_again("juror").await;
+        world.get(&juror, &format!("/sheets/{sheet}")).await.ok();
+        assert!(access::keep_readings(&world.app.now()).await.unwrap() >= 1);
+        world.end().await;
+    }
+}
