@@ -41,6 +41,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000007_evidence.sql")),
                 history: HISTORY,
             }),
+            Box::new(Sql {
+                name: "m20261125_000008_once",
+                text: Text::Both(include_str!("m20261125_000008_once.sql")),
+                history: &[],
+            }),
         ]
     }
 }

@@ -1,8 +1,9 @@
-//! What goes on beside the requests: acts are linked, readings kept, the ends of chains signed daily.
+//! What goes on beside the requests: acts are linked, readings kept, files removed that nobody names, the ends
+//! of chains signed daily.
 
 use std::time::Duration;
 
-use ami_services::{App, access, evidence, journal};
+use ami_services::{App, access, evidence, journal, pieces};
 use jiff::SignedDuration;
 use tokio::time::MissedTickBehavior;
 
@@ -34,6 +35,9 @@ async fn slower(app: &App) {
     let now = app.now();
     if let Err(error) = access::keep_readings(&now).await {
         tracing::error!(%error, "readings cannot be kept");
+    }
+    if let Err(error) = pieces::sweep_objects(&now).await {
+        tracing::error!(%error, "files that nobody names cannot be removed");
     }
     let signed = async {
         let last = evidence::last_signed(&now).await?;

@@ -140,11 +140,7 @@ pub async fn run(
     let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
     let postman = tokio::spawn(deliver(app.clone(), transport, sender));
     let sequencer = tokio::spawn(keeper::keep(app.clone()));
-    let http = HttpSettings {
-        address: config.address,
-        port: config.port,
-        secure_cookies: config.public_url.starts_with("https://"),
-    };
+    let http = HttpSettings { address: config.address, port: config.port };
     let ready = std::sync::Mutex::new(Some(ready));
     let metrics = Metrics::default();
     let rocket = ami_api::rocket(app.clone(), http).attach(metrics.clone()).attach(rocket::fairing::AdHoc::on_liftoff(

@@ -17,7 +17,7 @@ async fn requests_are_counted_by_route_and_nobody_is_named() {
     let dossier = world.complete_draft(&person, &organisation, &data, "ALI-01").await;
 
     let metrics = Metrics::default();
-    let http = HttpSettings { address: [127, 0, 0, 1].into(), port: 0, secure_cookies: false };
+    let http = HttpSettings { address: [127, 0, 0, 1].into(), port: 0 };
     let server = Client::untracked(ami_api::rocket(world.app.clone(), http).attach(metrics.clone())).await.unwrap();
     for _ in 0..2 {
         server.get(format!("/api/v1/dossiers/{dossier}")).dispatch().await;

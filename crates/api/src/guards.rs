@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::time::Duration;
 
 use ami_services::accounts::{self, Signed, SignedIn};
 use ami_services::dossiers::Seen;
@@ -13,14 +14,18 @@ use rocket::outcome::Outcome as AnyOutcome;
 use rocket::request::{FromParam, FromRequest, Outcome, Request};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt as _, copy, sink};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::HttpSettings;
-
-/// The access token in browsers.
-const ACCESS: &str = "ami_access";
+/// Nothing larger than this is read of an upload, whatever a slot allows.
+pub(crate) const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
+/// How long a body may take that is read whole.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// The access token in browsers, over http and over https. Another host of the same domain cannot set a name that begins with
+/// `__Host-`; browsers take it over https only.
+const ACCESS: [&str; 2] = ["ami_access", "__Host-ami_access"];
 /// The refresh token in browsers.
-const REFRESH: &str = "ami_refresh";
+const REFRESH: [&str; 2] = ["ami_refresh", "__Host-ami_refresh"];
 /// Largest JSON body.
 const JSON_LIMIT: u64 = 1024 * 1024;
 /// Most that is read, and dropped, of a body that is refused.
@@ -42,7 +47,14 @@ impl Arrived {
     /// Reads the clock when it is first asked for a request; [`crate::rocket`] asks as soon as there is one.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         let app = request.rocket().state::<App>()?;
-        Some(request.local_cache(|| Self(app.now())))
+        Some(request.local_cache(|| {
+            let now = app.now();
+            let key = request.headers().get_one("Idempotency-Key").map(str::trim).filter(|key| !key.is_empty());
+            match key.filter(|_| request.method() == Method::Post) {
+                Some(key) => Self(now.with_key(key, "POST", &request.uri().to_string())),
+                None => Self(now),
+            }
+        }))
     }
 }
 
@@ -111,7 +123,13 @@ impl<'r> FromRequest<'r> for Who {
     }
 }
 
+/// Longest `Idempotency-Key`.
+const LONGEST_KEY: usize = 200;
+
 async fn identify(request: &Request<'_>) -> Result<Who, Error> {
+    if request.headers().get_one("Idempotency-Key").is_some_and(|key| key.trim().len() > LONGEST_KEY) {
+        return Err(Error::new(Kind::Invalid, "idempotency-key"));
+    }
     let app = Arrived::of(request).ok_or_else(|| Error::internal("no application"))?;
     if let Some(header) = request.headers().get_one("Authorization") {
         let token = header.strip_prefix("Bearer ").map(str::trim);
@@ -125,21 +143,20 @@ async fn identify(request: &Request<'_>) -> Result<Who, Error> {
         };
     }
     let cookies = request.cookies();
-    let mut signed = match cookies.get(ACCESS) {
+    let secure = app.settings.is_secure();
+    let mut signed = match cookies.get(named(ACCESS, secure)) {
         Some(cookie) => accounts::authenticate(app, cookie.value()).await?,
         None => None,
     };
     if signed.is_none()
-        && let Some(refresh) = cookies.get(REFRESH).map(|c| c.value().to_owned())
+        && let Some(refresh) = cookies.get(named(REFRESH, secure)).map(|c| c.value().to_owned())
     {
         match accounts::refresh(app, &refresh).await {
             Ok(tokens) => {
                 signed = accounts::authenticate(app, &tokens.access_token).await?;
-                if let Some(settings) = request.rocket().state::<HttpSettings>() {
-                    keep(cookies, &tokens, settings.secure_cookies);
-                }
+                keep(cookies, &tokens, secure);
             }
-            Err(error) if error.kind == Kind::SignInFirst => forget(cookies),
+            Err(error) if error.kind == Kind::SignInFirst => forget(cookies, secure),
             Err(error) => return Err(error),
         }
     }
@@ -153,23 +170,35 @@ fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options)
 }
 
-/// Whether an unsafe request comes from our own pages: a browser says so, and another site cannot make it say so.
+const fn named(names: [&'static str; 2], secure: bool) -> &'static str {
+    names[secure as usize]
+}
+
+/// Whether an unsafe request comes from our own pages: a browser says so, and another site cannot make it say so. Our address is
+/// that of the settings, scheme and port included: a proxy may change the `Host`.
 pub(crate) fn same_origin(request: &Request<'_>) -> bool {
     let headers = request.headers();
     match headers.get_one("Origin") {
-        Some(origin) => {
-            let host = headers.get_one("Host").unwrap_or_default();
-            !host.is_empty() && origin.split_once("://").is_some_and(|(_, rest)| rest == host)
-        }
+        Some(origin) => Arrived::of(request).is_some_and(|app| is_ours(&app.settings.public_url, origin)),
         None => headers.get_one("Sec-Fetch-Site") == Some("same-origin"),
     }
 }
 
+/// On a machine of one's own, its names for itself are one.
+fn is_ours(public_url: &str, origin: &str) -> bool {
+    let plain = |url: &str| {
+        let local = ["http://127.0.0.1", "http://[::1]"].into_iter().find_map(|name| url.strip_prefix(name));
+        let local = local.filter(|rest| rest.is_empty() || rest.starts_with(':'));
+        local.map_or_else(|| url.to_ascii_lowercase(), |rest| format!("http://localhost{rest}"))
+    };
+    plain(public_url) == plain(origin)
+}
+
 /// Keeps the tokens in a browser.
 pub(crate) fn keep(cookies: &CookieJar<'_>, tokens: &SignedIn, secure: bool) {
-    for (name, value, days) in [(ACCESS, &tokens.access_token, 1), (REFRESH, &tokens.refresh_token, 14)] {
+    for (names, value, days) in [(ACCESS, &tokens.access_token, 1), (REFRESH, &tokens.refresh_token, 14)] {
         cookies.add(
-            Cookie::build((name, value.clone()))
+            Cookie::build((named(names, secure), value.clone()))
                 .http_only(true)
                 .secure(secure)
                 .same_site(SameSite::Lax)
@@ -180,9 +209,9 @@ pub(crate) fn keep(cookies: &CookieJar<'_>, tokens: &SignedIn, secure: bool) {
 }
 
 /// Forgets the tokens in a browser.
-pub(crate) fn forget(cookies: &CookieJar<'_>) {
-    for name in [ACCESS, REFRESH] {
-        cookies.remove(Cookie::build(name).path("/"));
+pub(crate) fn forget(cookies: &CookieJar<'_>, secure: bool) {
+    for names in [ACCESS, REFRESH] {
+        cookies.remove(Cookie::build(named(names, secure)).path("/").secure(secure));
     }
 }
 
@@ -274,19 +303,20 @@ impl<'r, T: DeserializeOwned> FromData<'r> for OpenBody<T> {
 
 /// Reads a body and drops it: a client that is still sending would see a broken connection in place of the refusal.
 pub(crate) async fn drop_body(data: Data<'_>) {
-    let _ = copy(&mut data.open(DROPPED), &mut sink()).await;
+    let _ = timeout(BODY_TIME, copy(&mut data.open(DROPPED), &mut sink())).await;
 }
 
 /// A whole body of at most `most` bytes. The rest of a longer one is dropped.
 pub(crate) async fn read_body(data: Data<'_>, most: u64) -> Result<Vec<u8>, Error> {
     let mut stream = data.open(DROPPED);
     let mut bytes = Vec::new();
-    let read = (&mut stream).take(most + 1).read_to_end(&mut bytes).await;
-    read.map_err(|_| Error::new(Kind::Invalid, "body-interrupted"))?;
+    let read = timeout(BODY_TIME, (&mut stream).take(most + 1).read_to_end(&mut bytes)).await;
+    let interrupted = || Error::new(Kind::Invalid, "body-interrupted");
+    read.map_err(|_| interrupted())?.map_err(|_| interrupted())?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
         return Ok(bytes);
     }
-    let _ = copy(&mut stream, &mut sink()).await;
+    let _ = timeout(BODY_TIME, copy(&mut stream, &mut sink())).await;
     Err(Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(most)))
 }
 
@@ -303,6 +333,9 @@ async fn read_json<'r, T: DeserializeOwned>(
         Ok(bytes) => bytes,
         Err(error) => return refuse(error),
     };
+    if let Some(app) = Arrived::of(request) {
+        app.body_is(&bytes);
+    }
     match serde_json::from_slice(&bytes) {
         Ok(value) => AnyOutcome::Success(value),
         Err(error) => refuse(
@@ -360,22 +393,25 @@ impl<'r> FromRequest<'r> for Peer {
     }
 }
 
-/// The `Idempotency-Key` of a request.
-#[derive(Debug, Clone)]
-pub(crate) struct Key(pub(crate) Option<String>);
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Key {
-    type Error = ();
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let key = request.headers().get_one("Idempotency-Key").map(str::trim).filter(|k| !k.is_empty());
-        match key {
-            Some(key) if key.len() > 200 => {
-                keep_refusal(request, Error::new(Kind::Invalid, "idempotency-key"));
-                Outcome::Error((Status::UnprocessableEntity, ()))
-            }
-            key => Outcome::Success(Self(key.map(str::to_owned))),
+    #[test]
+    fn an_origin_is_ours_with_its_scheme_and_port() {
+        for (public, origin, ours) in [
+            ("https://ami.exemple.fr", "https://ami.exemple.fr", true),
+            ("https://ami.exemple.fr", "http://ami.exemple.fr", false),
+            ("https://ami.exemple.fr", "javascript://ami.exemple.fr", false),
+            ("https://ami.exemple.fr", "https://ami.exemple.fr:8443", false),
+            ("https://ami.exemple.fr", "https://ami.exemple.fr.example.org", false),
+            ("https://ami.exemple.fr", "null", false),
+            ("http://127.0.0.1:8000", "http://localhost:8000", true),
+            ("http://localhost:8000", "http://[::1]:8000", true),
+            ("http://127.0.0.1:8000", "http://localhost:8001", false),
+            ("http://127.0.0.1:8000", "http://127.0.0.1.example.org:8000", false),
+        ] {
+            assert_eq!(is_ours(public, origin), ours, "{public} {origin}");
         }
     }
 }

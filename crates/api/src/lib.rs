@@ -25,8 +25,6 @@ pub struct HttpSettings {
     pub address: std::net::IpAddr,
     /// The port.
     pub port: u16,
-    /// Whether cookies are for HTTPS only.
-    pub secure_cookies: bool,
 }
 
 /// The server, ready to launch.
@@ -35,10 +33,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         address: settings.address,
         port: settings.port,
         log_level: LogLevel::Off,
-        limits: Limits::default()
-            .limit("form", ByteUnit::Mebibyte(2))
-            .limit("data-form", ByteUnit::Mebibyte(64))
-            .limit("file", ByteUnit::Mebibyte(64)),
+        limits: Limits::default().limit("form", ByteUnit::Mebibyte(2)),
         ident: rocket::config::Ident::none(),
         shutdown: rocket::config::Shutdown { grace: 20, mercy: 5, ..rocket::config::Shutdown::default() },
         ..Config::default()
@@ -55,7 +50,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
                 guards::Arrived::of(request);
             })
         }))
-        .attach(AdHoc::on_response("security headers", |_, response| {
+        .attach(AdHoc::on_response("security headers", |request, response| {
             Box::pin(async move {
                 let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                               connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
@@ -65,6 +60,11 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
                 }
                 response.set_header(Header::new("X-Content-Type-Options", "nosniff"));
                 response.set_header(Header::new("Referrer-Policy", "same-origin"));
+                response.set_header(Header::new("Cross-Origin-Opener-Policy", "same-origin"));
+                response.set_header(Header::new("Cross-Origin-Resource-Policy", "same-origin"));
+                if guards::Arrived::of(request).is_some_and(|app| app.settings.is_secure()) {
+                    response.set_header(Header::new("Strict-Transport-Security", "max-age=31536000"));
+                }
                 if response.headers().get_one("Cache-Control").is_none() {
                     response.set_header(Header::new("Cache-Control", "no-store"));
                 }

@@ -279,6 +279,11 @@ entities! {
         object: String,
         batch: Uuid,
     }
+    doomed_objects = "doomed_objects" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        object_key: String,
+        after: i64,
+    }
     evidence_keys = "evidence_keys" {
         #[sea_orm(primary_key, auto_increment = false)]
         public: String,
@@ -334,7 +339,6 @@ entities! {
         #[sea_orm(primary_key, auto_increment = false)]
         key: String,
         request_sha256: String,
-        status: i64,
         body: String,
         created_at: i64,
     }

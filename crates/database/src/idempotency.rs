@@ -1,45 +1,54 @@
-//! Answers to requests that carried an `Idempotency-Key`, so that the same request again gets the same answer.
+//! What came of requests that carried an `Idempotency-Key`, so that the same request again does nothing.
 
 use ami_domain::ids::AccountId;
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, EntityTrait as _};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
-use crate::connection::{insert, stored};
+use crate::connection::{exactly_one, insert, stored};
 use crate::entities::idempotency_keys;
 use crate::{Result, Tx};
 
-/// A kept answer.
+/// A kept outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// SHA-256 of the request's method, path and body.
     pub request_sha256: String,
-    /// Status of the answer.
-    pub status: i64,
-    /// Its body.
+    /// What came of it, as JSON.
     pub body: String,
 }
 
-/// The answer kept under a person's key.
+/// The outcome kept under a person's key.
 pub async fn find(conn: &impl ConnectionTrait, account: AccountId, key: &str) -> Result<Option<Kept>> {
     let row = idempotency_keys::Entity::find_by_id((account.uuid(), key.to_owned())).one(conn).await?;
-    Ok(row.map(|r| Kept { request_sha256: r.request_sha256, status: r.status, body: r.body }))
+    Ok(row.map(|r| Kept { request_sha256: r.request_sha256, body: r.body }))
 }
 
-/// Keeps an answer.
+/// Takes a key before its act is done: whoever comes with it meanwhile waits, and finds the outcome.
 ///
 /// # Errors
 /// [`crate::Constraint::IdempotencyKey`] when another request was faster.
-pub async fn keep(tx: &Tx, account: AccountId, key: &str, kept: &Kept, now: Timestamp) -> Result<()> {
+pub async fn reserve(tx: &Tx, account: AccountId, key: &str, request_sha256: &str, now: Timestamp) -> Result<()> {
     insert(
         tx,
         idempotency_keys::Model {
             account_id: account.uuid(),
             key: key.to_owned(),
-            request_sha256: kept.request_sha256.clone(),
-            status: kept.status,
-            body: kept.body.clone(),
+            request_sha256: request_sha256.to_owned(),
+            body: String::new(),
             created_at: stored(now),
         },
     )
     .await
+}
+
+/// Keeps the outcome under the key that was taken.
+pub async fn keep(tx: &Tx, account: AccountId, key: &str, body: &str) -> Result<()> {
+    let updated = idempotency_keys::Entity::update_many()
+        .col_expr(idempotency_keys::Column::Body, Expr::value(body))
+        .filter(idempotency_keys::Column::AccountId.eq(account.uuid()))
+        .filter(idempotency_keys::Column::Key.eq(key))
+        .exec(&tx.0)
+        .await?;
+    exactly_one("idempotency_keys", &updated)
 }

@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod journal;
 pub mod jury;
 pub mod mails;
+pub mod objects;
 pub mod organisations;
 pub mod rankings;
 mod writer;

@@ -18,6 +18,7 @@ use uuid::{NoContext, Uuid};
 use crate::access::AccessLog;
 use crate::attempts::Attempts;
 use crate::evidence::Evidence;
+use crate::idempotency::Key;
 use crate::tokens::Keys;
 use crate::{Error, Result};
 
@@ -119,7 +120,7 @@ pub struct App {
 impl App {
     /// The application as a request finds it that arrived at `at`.
     pub fn at(&self, at: Timestamp) -> Arrival {
-        Arrival { app: self.clone(), at }
+        Arrival { app: self.clone(), at, key: None }
     }
 
     /// The same, for work that arrives now.
@@ -134,6 +135,11 @@ impl App {
 }
 
 impl Settings {
+    /// Whether people reach the application over https.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
     /// A page of the application.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)
@@ -146,6 +152,8 @@ pub struct Arrival {
     app: App,
     /// When its head was read.
     pub at: Timestamp,
+    /// Its `Idempotency-Key`.
+    pub(crate) key: Option<Key>,
 }
 
 impl Deref for Arrival {

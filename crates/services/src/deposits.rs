@@ -10,7 +10,7 @@ use ami_domain::dossier::{Dossier, DossierError};
 use ami_domain::ids::DossierId;
 use ami_domain::policy::{Action, acts, decide, permit};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::dossiers::{Loaded, load_contents};
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, about, load_dossier, lock_dossier, outbox};
 
 /// The proof of a deposit.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// The dossier's number.
     pub number: String,
@@ -58,7 +58,7 @@ pub struct Receipt {
 }
 
 /// A file of a receipt.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReceiptPieceView {
     /// The slot's code.
     pub slot: String,
@@ -169,7 +169,7 @@ fn document(receipt: &Receipt) -> ReceiptDocument {
 /// # Errors
 /// `closed` after closing, `not-open` before opening, `incomplete` with every gap; nothing of the draft is lost then.
 pub async fn deposit_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Receipt> {
-    app.write(who, id, |work, &id| {
+    app.write_once(who, id, |work, &id| {
         Box::pin(async move {
             let tx = work.tx;
             let (call, dossier) = lock_dossier(tx, id).await?;

@@ -308,7 +308,7 @@ pub async fn create_dossier(
     lot: &str,
 ) -> Result<DossierView> {
     let id = app
-        .write(who, (code.to_owned(), organisation, lot.to_owned()), |work, (code, organisation, lot)| {
+        .write_once(who, (code.to_owned(), organisation, lot.to_owned()), |work, (code, organisation, lot)| {
             Box::pin(async move { begin_dossier(work, code, *organisation, lot).await })
         })
         .await?;

@@ -28,7 +28,7 @@ pub struct Evidence {
 
 impl fmt::Debug for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence").field("public", &self.public()).field("folder", &self.folder).finish()
+        f.debug_struct("Evidence").field("public", &self.public()).field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 

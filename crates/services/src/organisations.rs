@@ -17,7 +17,7 @@ pub const LEGAL_FORMS: [&str; 11] =
     ["association", "fondation", "scic", "scop", "esus", "siae", "commune", "ccas", "ept", "gip", "autre"];
 
 /// An organisation, for its members.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OrganisationView {
     /// Its id.
     pub id: Uuid,
@@ -99,7 +99,7 @@ pub async fn create_organisation(
     who: Option<&Actor>,
     input: &OrganisationInput,
 ) -> Result<OrganisationView> {
-    app.write(who, input.clone(), |work, input| {
+    app.write_once(who, input.clone(), |work, input| {
         Box::pin(async move {
             let permit = permit::<acts::CreateOrganisation>(work.who(), &Subject::default())?;
             let organisation = check(work.id(), input)?;

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use ami_database::dossiers::{self as rows, Piece};
+use ami_database::objects;
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::{DossierId, PieceId};
 use ami_domain::pieces::{Format, safe_name};
 use ami_domain::policy::{Action, acts, decide, permit};
 pub use ami_storage::Object as Opened;
 use ami_storage::{Format as Recognised, InspectError, ObjectKey, ReceiveError, Refused, Verdict, inspect};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use tokio::io::AsyncRead;
@@ -78,6 +79,15 @@ fn too_large(max: u64) -> Error {
     Error::new(Kind::TooLarge, "file-too-large").with("max", ami_views::size(max))
 }
 
+/// Whether a file may be sent to a slot: asked before anything of it is read.
+pub async fn may_upload(app: &Arrival, who: Option<&Actor>, id: DossierId, slot: &str) -> Result<()> {
+    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let subject = about(app.at, &call, &dossier);
+    decide(Action::ReadOwnDossier, who, &subject)?;
+    decide(Action::EditDossier, who, &subject)?;
+    call.definition.slot(slot).map(|_| ()).ok_or_else(Error::not_found)
+}
+
 /// Receives a file for a slot. In a slot for one file it takes the place of the one before.
 ///
 /// # Errors
@@ -138,6 +148,8 @@ pub async fn upload_piece(
         Verdict::Infected { name } => return Err(Error::new(Kind::Invalid, "file-infected").with("virus", name)),
     };
     let key = ObjectKey::for_piece(piece_id);
+    // Whatever happens from here on, the object goes by itself unless it becomes a piece.
+    doom(app, &key, UPLOAD_TIME).await?;
     app.storage.put_spooled(&key, &file, format.media_type()).await?;
 
     // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
@@ -154,9 +166,51 @@ pub async fn upload_piece(
         uploaded_at: app.at,
         uploaded_by: by,
     };
-    app.write(who, piece.clone(), |work, piece| Box::pin(async move { keep_piece(work, piece).await })).await?;
+    let kept =
+        app.write(who, piece.clone(), |work, piece| Box::pin(async move { keep_piece(work, piece).await })).await;
+    if let Err(error) = kept {
+        // At worst it goes later.
+        let _ = doom(app, &key, SignedDuration::ZERO).await;
+        return Err(error);
+    }
     app.uploaded.fetch_add(piece.size, Ordering::Relaxed);
     Ok(PieceView::new(&piece, &definition))
+}
+
+/// How long a stored file may take to become a piece.
+const UPLOAD_TIME: SignedDuration = SignedDuration::from_hours(2);
+
+/// Lets a stored file go after a while, unless it becomes a piece.
+async fn doom(app: &Arrival, key: &ObjectKey, after: SignedDuration) -> Result<()> {
+    let after = app.clock.now().checked_add(after).map_err(Error::internal)?;
+    app.write(None, (key.as_str().to_owned(), after), |work, (key, after)| {
+        Box::pin(async move { Ok(objects::doom(work.tx, key, *after).await?) })
+    })
+    .await
+}
+
+/// Removes stored files that no piece came to name, or names any more; gives how many.
+pub async fn sweep_objects(app: &Arrival) -> Result<usize> {
+    let claim =
+        app.write(None, (), |work, ()| Box::pin(async move { Ok(objects::claim(work.tx, work.at(), 100).await?) }));
+    let due: Vec<String> = claim.await?;
+    for key in &due {
+        app.storage.delete(&key.parse::<ObjectKey>().map_err(Error::internal)?).await?;
+    }
+    let swept = due.len();
+    if swept > 0 {
+        app.write(None, due, |work, due| Box::pin(async move { Ok(objects::gone(work.tx, due).await?) })).await?;
+    }
+    Ok(swept)
+}
+
+/// Lets the file of a piece go that is no more, unless it was filed once: a deposit keeps what it filed.
+async fn let_go(work: &Work<'_>, piece: &Piece) -> Result<()> {
+    let deposits = rows::deposits(work.tx.read(), piece.dossier).await?;
+    if !deposits.iter().any(|(d, _)| d.content.pieces.iter().any(|filed| filed.id == piece.id)) {
+        objects::doom(work.tx, &piece.object_key, work.at()).await?;
+    }
+    Ok(())
 }
 
 /// Makes a stored file a piece, in the place of the one before where the slot holds one.
@@ -167,17 +221,22 @@ async fn keep_piece(work: &Work<'_>, piece: &Piece) -> Result<()> {
     let slot = call.definition.slot(&piece.slot).ok_or_else(Error::not_found)?;
     let existing = rows::pieces(tx.read(), dossier.id).await?;
     let in_slot: Vec<&Piece> = existing.iter().filter(|p| p.slot == slot.code).collect();
-    let replaced = if slot.max_files == 1 { in_slot.first().map(|p| p.id) } else { None };
+    let replaced = if slot.max_files == 1 { in_slot.first().copied() } else { None };
     if replaced.is_none() && in_slot.len() >= slot.max_files as usize {
         return Err(Error::new(Kind::Conflict, "too-many-files").with("max", slot.max_files));
     }
-    let total: u64 = existing.iter().filter(|p| Some(p.id) != replaced).map(|p| p.size).sum();
+    let total: u64 = existing.iter().filter(|p| replaced.is_none_or(|old| old.id != p.id)).map(|p| p.size).sum();
     let most = call.definition.dossier_max_bytes;
     if total + piece.size > most {
         return Err(Error::new(Kind::TooLarge, "dossier-too-large").with("max", ami_views::size(most)));
     }
     if let Some(old) = replaced {
-        rows::remove_piece(tx, &permit, old, work.at()).await?;
+        rows::remove_piece(tx, &permit, old.id, work.at()).await?;
+        let_go(work, old).await?;
+    }
+    // Slower than any upload may be: the object may be gone by now.
+    if !objects::spare(tx, &piece.object_key).await? {
+        return Err(Error::new(Kind::Invalid, "file-interrupted"));
     }
     rows::insert_piece(tx, &permit, piece).await?;
     let details = json!({ "slot": piece.slot, "sha256": piece.sha256, "size": piece.size });
@@ -194,9 +253,9 @@ pub async fn remove_piece(app: &Arrival, who: Option<&Actor>, id: DossierId, pie
             let subject = about(work.at(), &call, &dossier);
             decide(Action::ReadOwnDossier, work.who(), &subject)?;
             let permit = permit::<acts::EditDossier>(work.who(), &subject)?;
-            if !rows::pieces(work.tx.read(), id).await?.iter().any(|p| p.id == piece) {
-                return Err(Error::not_found());
-            }
+            let pieces = rows::pieces(work.tx.read(), id).await?;
+            let known = pieces.iter().find(|p| p.id == piece).ok_or_else(Error::not_found)?;
+            let_go(work, known).await?;
             rows::remove_piece(work.tx, &permit, piece, work.at()).await?;
             let subject = ("dossier", id.to_string());
             let details = json!({ "removed": piece });

@@ -38,6 +38,9 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
     let call = load_call(app.database.read(), code).await?;
     let now = app.at;
     let by = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?.by();
+    if let Some(id) = app.done_before::<RankingId>(who).await? {
+        return read_view(&load(app, who, id).await?.1);
+    }
     let (inputs, about) = inputs::gather(app, &call, now).await?;
     let id: RankingId = app.id();
     // Drawing weights takes a core for a while: not one that answers requests.
@@ -58,22 +61,23 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         result: serde_json::to_string(&view).map_err(Error::internal)?,
     };
     let given = (code.to_owned(), call.state, call.revision, snapshot);
-    app.write(who, given, |work, (code, state, revision, snapshot)| {
-        Box::pin(async move {
-            let call = hold_call(work.tx, code).await?;
-            let permit = permit::<acts::ComputeRanking>(work.who(), &Subject::call(call.facts(work.at())))?;
-            if (call.state, call.revision) != (*state, *revision) {
-                return Err(ranking_moved());
-            }
-            rows::insert_ranking(work.tx, &permit, snapshot).await?;
-            let details = json!({ "ranking": snapshot.id, "input_sha256": snapshot.input_sha256 });
-            let subject = ("call", code.clone());
-            work.record(Some(call.id), Some(permit.by()), Action::ComputeRanking, subject, details).await?;
-            Ok(())
+    let kept = app
+        .write_once(who, given, |work, (code, state, revision, snapshot)| {
+            Box::pin(async move {
+                let call = hold_call(work.tx, code).await?;
+                let permit = permit::<acts::ComputeRanking>(work.who(), &Subject::call(call.facts(work.at())))?;
+                if (call.state, call.revision) != (*state, *revision) {
+                    return Err(ranking_moved());
+                }
+                rows::insert_ranking(work.tx, &permit, snapshot).await?;
+                let details = json!({ "ranking": snapshot.id, "input_sha256": snapshot.input_sha256 });
+                let subject = ("call", code.clone());
+                work.record(Some(call.id), Some(permit.by()), Action::ComputeRanking, subject, details).await?;
+                Ok(snapshot.id)
+            })
         })
-    })
-    .await?;
-    Ok(view)
+        .await?;
+    if kept == id { Ok(view) } else { read_view(&load(app, who, kept).await?.1) }
 }
 
 /// The result of the inputs, and the inputs as they are hashed and kept.

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const BUFFER: usize = 64 * 1024;
+/// How long a sender may say nothing, and take in all: whoever trickles bytes holds a file and a connection.
+const SILENCE: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_hours(1);
 const LOCK: &str = ".lock";
 const SUFFIX: &str = ".upload";
 
@@ -108,8 +113,14 @@ impl Spool {
         let mut file = tokio::fs::File::from_std(file);
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; BUFFER];
+        let started = Instant::now();
         loop {
-            let read = reader.read(&mut buffer).await.map_err(ReceiveError::Interrupted)?;
+            let read =
+                timeout(SILENCE, reader.read(&mut buffer)).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+            let read = read.map_err(ReceiveError::Interrupted)?;
+            if started.elapsed() > LONGEST {
+                return Err(ReceiveError::Interrupted(ErrorKind::TimedOut.into()));
+            }
             let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
                 break;
             };

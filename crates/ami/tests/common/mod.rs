@@ -127,7 +127,7 @@ impl World {
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
         let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
         let Running { app, embedded } = server::open(&config, clock.clone(), settings).await.unwrap();
-        let http = HttpSettings { address: config.address, port: 0, secure_cookies: false };
+        let http = HttpSettings { address: config.address, port: 0 };
         let client = Client::untracked(ami_api::rocket(app.clone(), http)).await.unwrap();
         Self { app, clock, client, call: demo_data::fixture().unwrap(), folder, embedded }
     }
@@ -172,10 +172,13 @@ impl World {
         if let Some(who) = who {
             request.add_header(Header::new("Authorization", format!("Bearer {}", who.token)));
         }
+        let typed = headers.iter().any(|(name, _)| *name == "Content-Type");
         if path.starts_with("/api") {
             request.add_header(ContentType::JSON);
         } else if method == Method::Post {
-            request.add_header(ContentType::Form);
+            if !typed {
+                request.add_header(ContentType::Form);
+            }
             request.add_header(Header::new("Host", "localhost"));
             request.add_header(Header::new("Origin", "http://localhost"));
         }

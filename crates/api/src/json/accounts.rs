@@ -7,10 +7,10 @@ use rocket::{Route, delete, get, post, put, routes};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::calls::Items;
-use super::{Api, once};
 use crate::answer::{Answer, ApiError};
-use crate::guards::{Arrived, Body, Id, Key, OpenBody, Peer, Who};
+use crate::guards::{Arrived, Body, Id, OpenBody, Peer, Who};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -129,17 +129,8 @@ async fn choose_password(app: &Arrived, body: OpenBody<NewPassword>) -> Result<S
 /// Registers an organisation.
 #[utoipa::path(tag = "structures", request_body = OrganisationInput, responses((status = 201, body = OrganisationView)))]
 #[post("/organisations", data = "<body>")]
-async fn create_organisation(
-    app: &Arrived,
-    who: Who,
-    key: Key,
-    body: Body<OrganisationInput>,
-) -> Api<serde_json::Value> {
-    let request = format!("POST /organisations {}", serde_json::to_string(&body.0).unwrap_or_default());
-    once(app, &who, key, request, async {
-        Ok(Answer::created(organisations::create_organisation(app, who.actor(), &body.0).await?))
-    })
-    .await
+async fn create_organisation(app: &Arrived, who: Who, body: Body<OrganisationInput>) -> Api<OrganisationView> {
+    Ok(Answer::created(organisations::create_organisation(app, who.actor(), &body.0).await?))
 }
 
 /// Reads an organisation, as a member.

@@ -1,12 +1,11 @@
 //! Dossiers, their answers, files, deposits and admissibility.
 
 use ami_domain::dossier::InadmissibleReason;
-use ami_domain::ids::DossierId;
 use ami_services::deposits::{self, Receipt};
 use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
 use ami_services::pieces::{self, PieceView};
 use ami_services::{Kind, review};
-use rocket::data::{ByteUnit, Data};
+use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{self, Responder, Response};
@@ -16,13 +15,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Api;
 use super::calls::Items;
-use super::{Api, once};
 use crate::answer::{Answer, ApiError, Download, disposition, name_in_disposition};
-use crate::guards::{Arrived, Body, Id, IfMatch, Key, Who, drop_body};
-
-/// Nothing larger than this is read, whatever a slot allows.
-const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
+use crate::guards::{Arrived, Body, Id, IfMatch, MOST_UPLOAD, Who, drop_body};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -64,14 +60,10 @@ struct Finding {
 /// Begins a dossier for a lot.
 #[utoipa::path(tag = "dossiers", params(("code" = String, Path)), request_body = NewDossier, responses((status = 201, body = DossierView), (status = 409, body = crate::answer::ProblemBody)))]
 #[post("/calls/<code>/dossiers", data = "<body>")]
-async fn create(app: &Arrived, who: Who, code: &str, key: Key, body: Body<NewDossier>) -> Api<Value> {
-    let request = format!("POST /calls/{code}/dossiers {}", serde_json::to_string(&body.0).unwrap_or_default());
-    once(app, &who, key, request, async {
-        let made = services::create_dossier(app, who.actor(), code, body.0.organisation_id.into(), &body.0.lot).await?;
-        let revision = made.revision;
-        Ok(Answer::created(made).tagged(revision))
-    })
-    .await
+async fn create(app: &Arrived, who: Who, code: &str, body: Body<NewDossier>) -> Api<DossierView> {
+    let made = services::create_dossier(app, who.actor(), code, body.0.organisation_id.into(), &body.0.lot).await?;
+    let revision = made.revision;
+    Ok(Answer::created(made).tagged(revision))
 }
 
 /// The dossiers of one's own organisations.
@@ -198,12 +190,8 @@ async fn piece_content(app: &Arrived, who: Who, piece: Id) -> Result<Content, Ap
 /// Files the dossier.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Receipt), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/dossiers/<id>/deposit")]
-async fn deposit(app: &Arrived, who: Who, id: Id, key: Key) -> Api<Value> {
-    let dossier: DossierId = id.get();
-    once(app, &who, key, format!("POST /dossiers/{dossier}/deposit"), async {
-        Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), dossier).await?))
-    })
-    .await
+async fn deposit(app: &Arrived, who: Who, id: Id) -> Api<Receipt> {
+    Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), id.get()).await?))
 }
 
 /// Takes the deposit back, to change the dossier and file it again before closing.

@@ -6,16 +6,14 @@ mod dossiers;
 mod jury;
 mod rankings;
 
-use ami_services::accounts::Signed;
-use ami_services::{Error, Kind, idempotency};
+use ami_services::{Error, Kind};
 use rocket::http::{ContentType, Status};
 use rocket::request::Request;
 use rocket::{Catcher, Route, catch, catchers, get, routes};
-use serde::Serialize;
 use utoipa::OpenApi;
 
 use crate::answer::{Answer, ApiError, ProblemBody};
-use crate::guards::{Arrived, Key, Refusal, Who};
+use crate::guards::Refusal;
 
 type Api<T> = Result<Answer<T>, ApiError>;
 
@@ -105,27 +103,4 @@ pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
         500..=599 => Error::internal(format!("caught {status}")),
         _ => Error::not_found(),
     }
-}
-
-/// Does something once per `Idempotency-Key`: the same request again gets the same answer, another one under the same key a
-/// conflict. Only what succeeded is kept: a refusal may be put right and tried again.
-async fn once<T: Serialize>(
-    app: &Arrived,
-    who: &Who,
-    key: Key,
-    request: String,
-    work: impl Future<Output = Api<T>>,
-) -> Api<serde_json::Value> {
-    let plain = |answer: Answer<T>| -> Api<serde_json::Value> {
-        let body = serde_json::to_value(&answer.body).map_err(Error::internal)?;
-        Ok(Answer { status: answer.status, revision: answer.revision, body })
-    };
-    let (Some(key), Some(Signed { account, .. })) = (key.0, who.0.as_ref()) else { return plain(work.await?) };
-    if let Some((status, body)) = idempotency::find(app, account.id, &key, &request).await? {
-        let status = Status::from_code(status).unwrap_or(Status::Ok);
-        return Ok(Answer { status, revision: None, body });
-    }
-    let answer = plain(work.await?)?;
-    idempotency::keep(app, account.id, &key, &request, answer.status.code, &answer.body).await?;
-    Ok(answer)
 }

@@ -6,15 +6,17 @@ use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_services::dossiers::{DossierView, OnInvalid, Seen};
 use ami_services::organisations::{self, LEGAL_FORMS, MemberInput, OrganisationInput};
 use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
-use rocket::form::Form;
-use rocket::fs::TempFile;
-use rocket::http::{CookieJar, Status};
-use rocket::{FromForm, Route, get, post, routes};
+use futures_util::TryStreamExt as _;
+use multer::Multipart;
+use rocket::data::Data;
+use rocket::http::{ContentType, CookieJar, Status};
+use rocket::{Route, get, post, routes};
 use serde_json::{Map, Value, json};
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::forms::Fields;
 use super::{Ctx, Html, PageAnswer, is_of_form, listed};
-use crate::guards::Id;
+use crate::guards::{Id, MOST_UPLOAD, drop_body};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -317,33 +319,60 @@ async fn pieces_page(ctx: Ctx<'_>, id: Id) -> Html {
     pieces_body(&ctx, Status::Ok, id.get(), &json!([])).await
 }
 
-#[derive(FromForm)]
-struct Upload<'r> {
-    file: TempFile<'r>,
-}
-
-#[post("/dossiers/<id>/pieces/<slot>", data = "<form>")]
+#[post("/dossiers/<id>/pieces/<slot>", data = "<data>")]
 async fn upload(
     ctx: Ctx<'_>,
     cookies: &CookieJar<'_>,
+    kind: Option<&ContentType>,
     id: Id,
     slot: &str,
-    form: Result<Form<Upload<'_>>, rocket::form::Errors<'_>>,
+    data: Data<'_>,
 ) -> Html {
     let dossier: DossierId = id.get();
-    let Ok(form) = form else {
-        // Sent without a file, or larger than any slot takes: said on the page, to whoever may see it.
-        let error = Error::new(Kind::Invalid, "file-empty");
-        return pieces_body(&ctx, Status::UnprocessableEntity, dossier, &listed(&error)).await;
-    };
-    let name =
-        form.file.raw_name().map(|n| n.dangerous_unsafe_unsanitized_raw().as_str().to_owned()).unwrap_or_default();
-    let reader = form.file.open().await.map_err(Error::internal)?;
-    match pieces::upload_piece(ctx.app, ctx.who.actor(), dossier, slot, &name, reader).await {
-        Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier}/pieces"), Some("uploaded")),
+    // Nothing is read from somebody who is not signed in, nor before it is known that the dossier is theirs to change.
+    let mut refusal = ctx.who.signed().err();
+    if refusal.is_none() {
+        refusal = pieces::may_upload(ctx.app, ctx.who.actor(), dossier, slot).await.err();
+    }
+    if let Some(error) = refusal {
+        drop_body(data).await;
+        return Err(error.into());
+    }
+    match receive(&ctx, kind, dossier, slot, data).await {
+        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}/pieces"), Some("uploaded")),
         Err(e) if is_of_form(&e) => pieces_body(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
+}
+
+/// Takes the file of a form as it comes in.
+async fn receive(
+    ctx: &Ctx<'_>,
+    kind: Option<&ContentType>,
+    dossier: DossierId,
+    slot: &str,
+    data: Data<'_>,
+) -> Result<(), Error> {
+    let empty = || Error::new(Kind::Invalid, "file-empty");
+    let broken = |_| Error::new(Kind::Invalid, "file-interrupted");
+    let boundary = kind.filter(|k| k.is_form_data()).and_then(|k| k.param("boundary")).ok_or_else(empty)?;
+    let mut form = Multipart::new(ReaderStream::new(data.open(MOST_UPLOAD)), boundary);
+    let outcome = async {
+        while let Some(field) = form.next_field().await.map_err(broken)? {
+            if field.name() == Some("file") {
+                let name = field.file_name().unwrap_or_default().to_owned();
+                let reader = StreamReader::new(field.map_err(std::io::Error::other));
+                return pieces::upload_piece(ctx.app, ctx.who.actor(), dossier, slot, &name, reader).await.map(drop);
+            }
+        }
+        Err(empty())
+    }
+    .await;
+    // A browser that is still sending would see a broken connection in place of the answer.
+    while let Ok(Some(mut field)) = form.next_field().await {
+        while let Ok(Some(_)) = field.chunk().await {}
+    }
+    outcome
 }
 
 #[post("/dossiers/<id>/pieces/<piece>/retirer")]

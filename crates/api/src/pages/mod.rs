@@ -184,10 +184,12 @@ impl Ctx<'_> {
     }
 
     /// Goes on to another page, with a note there.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the last word of a handler, beside `page`")]
+    #[expect(clippy::unnecessary_wraps, reason = "the last word of a handler, beside `page`")]
     pub(crate) fn go(&self, cookies: &CookieJar<'_>, to: String, note: Option<&'static str>) -> Html {
         if let Some(note) = note {
-            cookies.add(Cookie::build((FLASH, note)).path("/").http_only(true).same_site(rocket::http::SameSite::Lax));
+            let secure = self.app.settings.is_secure();
+            let flash = Cookie::build((FLASH, note)).path("/").http_only(true).secure(secure);
+            cookies.add(flash.same_site(rocket::http::SameSite::Lax));
         }
         Ok(PageAnswer::Redirect(Box::new(Redirect::to(to))))
     }

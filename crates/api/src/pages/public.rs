@@ -2,12 +2,11 @@
 
 use ami_services::{accounts, calls, dossiers, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
 use super::{Ctx, Html, is_of_form, listed};
-use crate::HttpSettings;
 use crate::guards::Peer;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -70,16 +69,10 @@ fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
 }
 
 #[post("/connexion", data = "<form>")]
-async fn sign_in_now(
-    ctx: Ctx<'_>,
-    from: Peer,
-    settings: &State<HttpSettings>,
-    cookies: &CookieJar<'_>,
-    form: Fields,
-) -> Html {
+async fn sign_in_now(ctx: Ctx<'_>, from: Peer, cookies: &CookieJar<'_>, form: Fields) -> Html {
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), from.0).await {
         Ok(tokens) => {
-            crate::guards::keep(cookies, &tokens, settings.secure_cookies);
+            crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
             ctx.go(cookies, safe_target(form.get("to")), None)
         }
         Err(error) if matches!(error.code, "sign-in" | "confirm-email") => {
@@ -94,7 +87,7 @@ async fn sign_out(ctx: Ctx<'_>, cookies: &CookieJar<'_>) -> Html {
     if let Some(signed) = &ctx.who.0 {
         accounts::sign_out(ctx.app, signed.family).await?;
     }
-    crate::guards::forget(cookies);
+    crate::guards::forget(cookies, ctx.app.settings.is_secure());
     ctx.go(cookies, "/".into(), Some("signed-out"))
 }
 
