@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Got, Person, World, databases};
+use common::{Got, World, databases};
 use futures_util::future::join_all;
 use rocket::http::Method;
 use serde_json::{Value, json};
@@ -29,40 +29,11 @@ fn statuses(all: &[Got]) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// A dossier that is filed, admissible and in marking, with the officer and `count` jurors who were asked for it: each with
-/// their sheet's id.
-async fn marking(world: &World, count: usize) -> (Person, String, Vec<(Person, String)>) {
-    world.set_clock("2027-03-15T10:55:00Z");
-    let officer = world.published().await;
-    let (applicant, organisation, data) = world.applicant(1).await;
-    let dossier = world.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
-    world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
-    world.set_clock("2027-03-15T11:00:01Z");
-    world.advance(&officer, "admissibility").await;
-    world.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
-    world.advance(&officer, "marking").await;
-    let people = world.people("juror", count).await;
-    let mut jurors = Vec::new();
-    for (n, person) in people.into_iter().enumerate() {
-        let invitation = json!({
-            "name": format!("Juror {n}"), "email": format!("juror-{n}@demonstration.example"),
-            "college": "experts", "voice": "deliberative",
-        });
-        let seat = world.post(&officer, &format!("{CALL}/seats"), invitation).await.ok()["id"].clone();
-        let asked = json!({ "seat": seat, "add": [dossier] });
-        assert_eq!(world.post(&officer, &format!("{CALL}/assignments"), asked).await.status, 204);
-        world.post(&person, &format!("{CALL}/declaration"), json!({ "conflicts": [] })).await;
-        let sheets = world.get(&person, "/jury/sheets").await.ok();
-        jurors.push((person, sheets["items"][0]["id"].as_str().unwrap().to_owned()));
-    }
-    (officer, dossier, jurors)
-}
-
 #[rocket::async_test]
 async fn sixty_jurors_save_at_the_same_moment() {
     for database in databases() {
         let world = World::new(database).await;
-        let (_, _, jurors) = marking(&world, 60).await;
+        let (_, _, jurors) = world.marking(60).await;
         for (round, many) in [(2, 16), (3, 60)] {
             let saves = jurors.iter().take(many).map(|(juror, sheet)| {
                 let marks = json!({ "marks": { "A1": round } });
@@ -83,7 +54,7 @@ async fn sixty_jurors_save_at_the_same_moment() {
 async fn a_mark_is_in_before_the_call_moves_on_or_refused() {
     for database in databases() {
         let world = World::new(database).await;
-        let (officer, dossier, jurors) = marking(&world, 12).await;
+        let (officer, dossier, jurors) = world.marking(12).await;
         let saves = join_all(jurors.iter().map(|(juror, sheet)| {
             world.patch_owned(juror, format!("/sheets/{sheet}"), json!({ "marks": { "A1": 4 } }))
         }));

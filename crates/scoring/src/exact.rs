@@ -4,6 +4,7 @@
 //! integers and combined in 128 bits, where one addition or multiplication of 64-bit fractions cannot overflow; a result
 //! that no longer fits 64 bits is kept as big integers. No operation wraps, saturates or rounds.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
@@ -14,7 +15,7 @@ use std::str::FromStr;
 use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An exact fraction, shown as `1129/15`, or `75` when it is whole.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -296,6 +297,14 @@ impl Serialize for Rational {
     /// As its exact text, `"1129/15"`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rational {
+    /// From any text that [`FromStr`] reads.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

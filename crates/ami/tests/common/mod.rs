@@ -293,6 +293,35 @@ impl World {
         id
     }
 
+    /// A dossier that is filed, admissible and in marking, with the officer and `count` jurors who were asked for it: each with
+    /// their sheet's id.
+    pub(crate) async fn marking(&self, count: usize) -> (Person, String, Vec<(Person, String)>) {
+        self.set_clock("2027-03-15T10:55:00Z");
+        let officer = self.published().await;
+        let (applicant, organisation, data) = self.applicant(1).await;
+        let dossier = self.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
+        self.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
+        self.set_clock("2027-03-15T11:00:01Z");
+        self.advance(&officer, "admissibility").await;
+        self.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
+        self.advance(&officer, "marking").await;
+        let people = self.people("juror", count).await;
+        let mut jurors = Vec::new();
+        for (n, person) in people.into_iter().enumerate() {
+            let invitation = json!({
+                "name": format!("Juror {n}"), "email": format!("juror-{n}@demonstration.example"),
+                "college": "experts", "voice": "deliberative",
+            });
+            let seat = self.post(&officer, &format!("/calls/AMI-ALI-2027/seats"), invitation).await.ok()["id"].clone();
+            let asked = json!({ "seat": seat, "add": [dossier] });
+            assert_eq!(self.post(&officer, &format!("/calls/AMI-ALI-2027/assignments"), asked).await.status, 204);
+            self.post(&person, &format!("/calls/AMI-ALI-2027/declaration"), json!({ "conflicts": [] })).await;
+            let sheets = self.get(&person, "/jury/sheets").await.ok();
+            jurors.push((person, sheets["items"][0]["id"].as_str().unwrap().to_owned()));
+        }
+        (officer, dossier, jurors)
+    }
+
     /// Ends the embedded storage's server.
     pub(crate) async fn end(self) {
         drop(self.client);
