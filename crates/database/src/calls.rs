@@ -10,7 +10,7 @@ use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use crate::connection::{corrupt, exactly_one, insert, stored};
+use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
 use crate::entities::{call_versions, calls, counters, officers};
 use crate::{Result, Tx};
 
@@ -140,11 +140,12 @@ pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
 /// [`crate::DatabaseError::Conflict`] when somebody moved it in the meantime.
 pub async fn set_state(
     tx: &Tx,
-    _permit: &Permit<acts::AdvanceCall>,
+    permit: &Permit<acts::AdvanceCall>,
     call: &Call,
     to: CallState,
     now: Timestamp,
 ) -> Result<()> {
+    permitted("calls", permit.on(), call.id)?;
     let publishing = call.state == CallState::Draft;
     let version = if publishing { call.version + 1 } else { call.version };
     let mut update = calls::Entity::update_many()

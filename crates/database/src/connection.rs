@@ -44,6 +44,12 @@ pub enum DatabaseError {
         /// The table.
         table: &'static str,
     },
+    /// The permit is for something else than what was to be written. Nothing of it was done.
+    #[error("{table}: the permit is for another row")]
+    NotPermitted {
+        /// The table.
+        table: &'static str,
+    },
     /// A stored row is not what it must be.
     #[error("{table}.{column} of {id}: {problem}")]
     Corrupt {
@@ -110,6 +116,11 @@ const CONSTRAINTS: [(Constraint, &str, &str); 8] = [
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, DatabaseError>;
+
+/// Says no to a write of something else than what its permit names.
+pub(crate) fn permitted<T: PartialEq>(table: &'static str, permit: T, written: T) -> Result<()> {
+    if permit == written { Ok(()) } else { Err(DatabaseError::NotPermitted { table }) }
+}
 
 impl From<DbErr> for DatabaseError {
     /// Says what kind of failure it is, by the database's own codes.

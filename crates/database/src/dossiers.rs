@@ -6,7 +6,7 @@ use ami_domain::deposit::{Content, Deposit, sha256_hex};
 use ami_domain::dossier::{Dossier, DossierState, DossierStateName, InadmissibleReason};
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, OrganisationId, PieceId};
 use ami_domain::pieces::Format;
-use ami_domain::policy::{Permit, acts};
+use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-use crate::connection::{corrupt, exactly_one, insert, instant, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
 use crate::entities::{answer_history, answers, deposits, dossiers, pieces};
 use crate::{Result, Tx};
 
@@ -92,7 +92,8 @@ fn row(d: &Dossier) -> dossiers::Model {
 ///
 /// # Errors
 /// [`crate::Constraint::DossierLot`] when the organisation has one for this lot.
-pub async fn insert_dossier(tx: &Tx, _permit: &Permit<acts::CreateDossier>, dossier: &Dossier) -> Result<()> {
+pub async fn insert_dossier(tx: &Tx, permit: &Permit<acts::CreateDossier>, dossier: &Dossier) -> Result<()> {
+    permitted(TABLE, permit.on(), (dossier.call, dossier.organisation))?;
     insert(tx, row(dossier)).await
 }
 
@@ -229,7 +230,7 @@ pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMa
 }
 
 /// What may change a dossier's state.
-pub trait MovesDossier {}
+pub trait MovesDossier: Act<Object = DossierId> {}
 impl MovesDossier for acts::DepositDossier {}
 impl MovesDossier for acts::TakeBackDossier {}
 impl MovesDossier for acts::WithdrawDossier {}
@@ -239,7 +240,8 @@ impl MovesDossier for acts::ExamineDossier {}
 ///
 /// # Errors
 /// [`crate::DatabaseError::Conflict`] when it changed in the meantime.
-pub async fn save_state<A: MovesDossier>(tx: &Tx, _permit: &Permit<A>, moved: &Dossier) -> Result<()> {
+pub async fn save_state<A: MovesDossier>(tx: &Tx, permit: &Permit<A>, moved: &Dossier) -> Result<()> {
+    permitted(TABLE, permit.on(), moved.id)?;
     let new = row(moved);
     let updated = dossiers::Entity::update_many()
         .set(dossiers::ActiveModel {
@@ -297,11 +299,11 @@ pub async fn answers(conn: &impl ConnectionTrait, id: DossierId) -> Result<BTree
 pub async fn save_answers(
     tx: &Tx,
     permit: &Permit<acts::EditDossier>,
-    id: DossierId,
     changed: &[StoredAnswer],
     history: impl Fn() -> HistoryId,
     now: Timestamp,
 ) -> Result<()> {
+    let id = permit.on();
     let Some(revision) = changed.iter().map(|a| a.revision).max() else { return Ok(()) };
     let updated = dossiers::Entity::update_many()
         .col_expr(dossiers::Column::AnswersRevision, Expr::value(revision))
@@ -394,7 +396,8 @@ fn piece(r: pieces::Model) -> Result<Piece> {
 }
 
 /// Adds a file.
-pub async fn insert_piece(tx: &Tx, _permit: &Permit<acts::EditDossier>, piece: &Piece) -> Result<()> {
+pub async fn insert_piece(tx: &Tx, permit: &Permit<acts::EditDossier>, piece: &Piece) -> Result<()> {
+    permitted("pieces", permit.on(), piece.dossier)?;
     insert(
         tx,
         pieces::Model {
@@ -416,10 +419,11 @@ pub async fn insert_piece(tx: &Tx, _permit: &Permit<acts::EditDossier>, piece: &
 }
 
 /// Takes a file out of its slot. The row and the object stay: an earlier deposit may name it.
-pub async fn remove_piece(tx: &Tx, _permit: &Permit<acts::EditDossier>, id: PieceId, now: Timestamp) -> Result<()> {
+pub async fn remove_piece(tx: &Tx, permit: &Permit<acts::EditDossier>, id: PieceId, now: Timestamp) -> Result<()> {
     let updated = pieces::Entity::update_many()
         .col_expr(pieces::Column::RemovedAt, Expr::value(stored(now)))
         .filter(pieces::Column::Id.eq(id.uuid()))
+        .filter(pieces::Column::DossierId.eq(permit.on().uuid()))
         .filter(pieces::Column::RemovedAt.is_null())
         .exec(&tx.0)
         .await?;
@@ -444,7 +448,8 @@ pub async fn find_piece(conn: &impl ConnectionTrait, id: PieceId) -> Result<Opti
 }
 
 /// Keeps a deposit.
-pub async fn insert_deposit(tx: &Tx, _permit: &Permit<acts::DepositDossier>, deposit: &Deposit) -> Result<String> {
+pub async fn insert_deposit(tx: &Tx, permit: &Permit<acts::DepositDossier>, deposit: &Deposit) -> Result<String> {
+    permitted("deposits", permit.on(), deposit.dossier)?;
     let content = deposit.content.bytes().map_err(|e| corrupt("deposits", "content", deposit.id, e))?;
     let sha256 = sha256_hex(content.as_bytes());
     insert(
@@ -465,15 +470,10 @@ pub async fn insert_deposit(tx: &Tx, _permit: &Permit<acts::DepositDossier>, dep
 }
 
 /// Records that the last deposit was taken back.
-pub async fn take_back_deposit(
-    tx: &Tx,
-    _permit: &Permit<acts::TakeBackDossier>,
-    id: DossierId,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn take_back_deposit(tx: &Tx, permit: &Permit<acts::TakeBackDossier>, now: Timestamp) -> Result<()> {
     deposits::Entity::update_many()
         .col_expr(deposits::Column::TakenBackAt, Expr::value(stored(now)))
-        .filter(deposits::Column::DossierId.eq(id.uuid()))
+        .filter(deposits::Column::DossierId.eq(permit.on().uuid()))
         .filter(deposits::Column::TakenBackAt.is_null())
         .exec(&tx.0)
         .await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ami_domain::grid::{Grid, Mark};
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, SeatId, SheetId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
-use ami_domain::policy::{Permit, acts};
+use ami_domain::policy::{Act, Permit, acts};
 use ami_domain::sheet::{Entry, Sheet, SheetState};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
@@ -14,7 +14,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::connection::{corrupt, exactly_one, insert, instant, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
 use crate::entities::{mark_history, marks, officers, recusals, seats, sheets};
 use crate::{Result, Tx};
 
@@ -35,7 +35,8 @@ fn seat(r: seats::Model) -> Result<Seat> {
 ///
 /// # Errors
 /// [`crate::Constraint::SeatAccount`] when the person sits already.
-pub async fn insert_seat(tx: &Tx, _permit: &Permit<acts::ManageJury>, seat: &Seat, now: Timestamp) -> Result<()> {
+pub async fn insert_seat(tx: &Tx, permit: &Permit<acts::ManageJury>, seat: &Seat, now: Timestamp) -> Result<()> {
+    permitted("seats", permit.on(), seat.call)?;
     insert(
         tx,
         seats::Model {
@@ -56,12 +57,12 @@ pub async fn insert_seat(tx: &Tx, _permit: &Permit<acts::ManageJury>, seat: &Sea
 /// Makes an account an officer of a call.
 pub async fn insert_officer(
     tx: &Tx,
-    _permit: &Permit<acts::InviteOfficer>,
-    call: CallId,
+    permit: &Permit<acts::InviteOfficer>,
     account: AccountId,
     now: Timestamp,
 ) -> Result<()> {
-    insert(tx, officers::Model { call_id: call.uuid(), account_id: account.uuid(), created_at: stored(now) }).await
+    insert(tx, officers::Model { call_id: permit.on().uuid(), account_id: account.uuid(), created_at: stored(now) })
+        .await
 }
 
 /// The seats of a call, in order of their labels.
@@ -74,22 +75,23 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
 }
 
 /// Records that a juror declared conflicts, or that there are none.
-pub async fn set_declared(tx: &Tx, _permit: &Permit<acts::DeclareConflicts>, id: SeatId, now: Timestamp) -> Result<()> {
+pub async fn set_declared(tx: &Tx, permit: &Permit<acts::DeclareConflicts>, now: Timestamp) -> Result<()> {
     let updated = seats::Entity::update_many()
         .col_expr(seats::Column::DeclaredAt, Expr::value(stored(now)))
-        .filter(seats::Column::Id.eq(id.uuid()))
+        .filter(seats::Column::Id.eq(permit.on().uuid()))
         .exec(&tx.0)
         .await?;
     exactly_one("seats", &updated)
 }
 
 /// What may exclude a seat.
-pub trait Recuses {}
+pub trait Recuses: Act<Object = SeatId> {}
 impl Recuses for acts::DeclareConflicts {}
 impl Recuses for acts::ImposeRecusal {}
 
 /// Keeps a recusal.
 pub async fn insert_recusal<A: Recuses>(tx: &Tx, permit: &Permit<A>, recusal: &Recusal) -> Result<()> {
+    permitted("recusals", permit.on(), recusal.seat)?;
     let (lot, dossier_id) = match &recusal.scope {
         RecusalScope::Lot(lot) => (Some(lot.clone()), None),
         RecusalScope::Dossier(id) => (None, Some(id.uuid())),
@@ -150,10 +152,10 @@ pub async fn assign(
     tx: &Tx,
     permit: &Permit<acts::AssignDossier>,
     id: SheetId,
-    seat: SeatId,
     dossier: DossierId,
     now: Timestamp,
 ) -> Result<()> {
+    let seat = permit.on();
     let revived = sheets::Entity::update_many()
         .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
         .filter(sheets::Column::SeatId.eq(seat.uuid()))
@@ -182,22 +184,16 @@ pub async fn assign(
 }
 
 /// What may take a request for a sheet back.
-pub trait Unassigns {}
+pub trait Unassigns: Act<Object = SeatId> {}
 impl Unassigns for acts::AssignDossier {}
 impl Unassigns for acts::DeclareConflicts {}
 impl Unassigns for acts::ImposeRecusal {}
 
 /// Takes requests for sheets back. The marks stay, and count nowhere.
-pub async fn unassign<A: Unassigns>(
-    tx: &Tx,
-    _permit: &Permit<A>,
-    seat: SeatId,
-    dossiers: &[DossierId],
-    now: Timestamp,
-) -> Result<()> {
+pub async fn unassign<A: Unassigns>(tx: &Tx, permit: &Permit<A>, dossiers: &[DossierId], now: Timestamp) -> Result<()> {
     sheets::Entity::update_many()
         .col_expr(sheets::Column::RemovedAt, Expr::value(stored(now)))
-        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::SeatId.eq(permit.on().uuid()))
         .filter(sheets::Column::DossierId.is_in(dossiers.iter().map(|d| d.uuid())))
         .filter(sheets::Column::RemovedAt.is_null())
         .exec(&tx.0)
@@ -367,7 +363,7 @@ pub async fn asked(
 }
 
 /// What may change a sheet.
-pub trait WritesSheet {}
+pub trait WritesSheet: Act<Object = SheetId> {}
 impl WritesSheet for acts::Mark {}
 impl WritesSheet for acts::LockSheet {}
 impl WritesSheet for acts::ReopenSheet {}
@@ -384,6 +380,7 @@ pub async fn save_sheet<A: WritesSheet>(
     history: impl Fn() -> HistoryId,
     now: Timestamp,
 ) -> Result<()> {
+    permitted("sheets", permit.on(), sheet.id)?;
     let (state, locked_at) = match sheet.state {
         SheetState::Draft => ("draft", None),
         SheetState::Locked { at } => ("locked", Some(stored(at))),

@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use crate::connection::{corrupt, exactly_one, insert, stored};
+use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
 use crate::entities::{accounts, dossiers, memberships, organisations};
 use crate::{Result, Tx};
 
@@ -69,7 +69,8 @@ pub async fn insert_organisation(
 }
 
 /// Changes an organisation's own data.
-pub async fn update_organisation(tx: &Tx, _permit: &Permit<acts::EditOrganisation>, new: &Organisation) -> Result<()> {
+pub async fn update_organisation(tx: &Tx, permit: &Permit<acts::EditOrganisation>, new: &Organisation) -> Result<()> {
+    permitted("organisations", permit.on(), new.id)?;
     let updated = organisations::Entity::update_many()
         .col_expr(organisations::Column::Name, Expr::value(new.name.clone()))
         .col_expr(organisations::Column::Siret, Expr::value(new.siret.to_string()))
@@ -133,23 +134,18 @@ pub async fn some(
 /// Adds a member.
 pub async fn insert_member(
     tx: &Tx,
-    _permit: &Permit<acts::ManageMembers>,
-    id: OrganisationId,
+    permit: &Permit<acts::ManageMembers>,
     account: AccountId,
     now: Timestamp,
 ) -> Result<()> {
-    let member = memberships::Model { organisation_id: id.uuid(), account_id: account.uuid(), created_at: stored(now) };
+    let member =
+        memberships::Model { organisation_id: permit.on().uuid(), account_id: account.uuid(), created_at: stored(now) };
     insert(tx, member).await
 }
 
 /// Removes a member; gives whether they were one.
-pub async fn delete_member(
-    tx: &Tx,
-    _permit: &Permit<acts::ManageMembers>,
-    id: OrganisationId,
-    account: AccountId,
-) -> Result<bool> {
-    let gone = memberships::Entity::delete_by_id((id.uuid(), account.uuid())).exec(&tx.0).await?;
+pub async fn delete_member(tx: &Tx, permit: &Permit<acts::ManageMembers>, account: AccountId) -> Result<bool> {
+    let gone = memberships::Entity::delete_by_id((permit.on().uuid(), account.uuid())).exec(&tx.0).await?;
     Ok(gone.rows_affected == 1)
 }
 

@@ -12,7 +12,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::connection::{corrupt, insert, instant, stored};
+use crate::connection::{corrupt, insert, instant, permitted, stored};
 use crate::entities::{decision_history, decisions, dossiers, rankings};
 use crate::{DatabaseError, Result, Tx};
 
@@ -54,7 +54,8 @@ fn snapshot(r: rankings::Model) -> Result<Snapshot> {
 }
 
 /// Keeps a ranking.
-pub async fn insert_ranking(tx: &Tx, _permit: &Permit<acts::ComputeRanking>, s: &Snapshot) -> Result<()> {
+pub async fn insert_ranking(tx: &Tx, permit: &Permit<acts::ComputeRanking>, s: &Snapshot) -> Result<()> {
+    permitted("rankings", permit.on(), s.call)?;
     insert(
         tx,
         rankings::Model {
@@ -167,7 +168,8 @@ pub async fn decided_amounts(conn: &impl ConnectionTrait, call: CallId) -> Resul
 ///
 /// # Errors
 /// [`DatabaseError::Conflict`] when it changed in the meantime.
-pub async fn save_decision(tx: &Tx, _permit: &Permit<acts::Decide>, d: &Decision, history: HistoryId) -> Result<()> {
+pub async fn save_decision(tx: &Tx, permit: &Permit<acts::Decide>, d: &Decision, history: HistoryId) -> Result<()> {
+    permitted("decisions", permit.on(), d.dossier)?;
     let row = decisions::Model {
         dossier_id: d.dossier.uuid(),
         kind: d.kind.as_str().to_owned(),

@@ -1,14 +1,18 @@
 //! Who may do what, when, and why not. Every rule about access stands here and nowhere else.
 //!
 //! [`decide`] answers for an action, an actor and a subject. [`permit`] does the same for an action known to the compiler and
-//! gives a [`Permit`] that the write then demands: a write without one does not compile, and nothing else makes one.
+//! gives a [`Permit`] on one object, that the write then demands: a write without one does not compile, nothing else makes one,
+//! and what it writes is what the permit names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::marker::PhantomData;
 
 use crate::call::Phase;
 use crate::dossier::DossierStateName;
-use crate::ids::{AccountId, CallId, OrganisationId, SeatId};
+use crate::ids::{AccountId, CallId, DossierId, OrganisationId, SeatId, SheetId};
+
+mod action;
+
+pub use action::{Act, Action, Permit, acts, permit};
 
 /// A signed-in person, with what decides about access.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct CallFacts {
 /// What decides about a dossier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DossierFacts {
+    /// The dossier.
+    pub id: DossierId,
     /// Who applies.
     pub organisation: OrganisationId,
     /// Where it stands.
@@ -79,6 +85,10 @@ pub struct Subject {
     pub organisation: Option<OrganisationId>,
     /// The dossier.
     pub dossier: Option<DossierFacts>,
+    /// The seat that it is done to.
+    pub seat: Option<SeatId>,
+    /// The score sheet.
+    pub sheet: Option<SheetId>,
     /// The actor's own seat and the dossier.
     pub assignment: AssignmentFacts,
 }
@@ -97,6 +107,18 @@ impl Subject {
     /// A dossier of a call.
     pub fn dossier(call: CallFacts, dossier: DossierFacts) -> Self {
         Self { call: Some(call), organisation: Some(dossier.organisation), dossier: Some(dossier), ..Self::default() }
+    }
+
+    /// The same, about one seat of the call.
+    #[must_use]
+    pub fn with_seat(self, seat: SeatId) -> Self {
+        Self { seat: Some(seat), ..self }
+    }
+
+    /// The same, about one sheet on the dossier.
+    #[must_use]
+    pub fn with_sheet(self, sheet: SheetId) -> Self {
+        Self { sheet: Some(sheet), ..self }
     }
 
     /// The same, with the actor's own seat.
@@ -137,133 +159,6 @@ impl Denial {
     pub const fn reveals_existence(self) -> bool {
         matches!(self, Self::NotYours | Self::DeclareFirst | Self::NotNow)
     }
-}
-
-/// Proof that an action was allowed. Made only here.
-#[derive(Debug)]
-pub struct Permit<A> {
-    by: AccountId,
-    action: PhantomData<A>,
-}
-
-impl<A> Permit<A> {
-    /// Who was allowed.
-    pub const fn by(&self) -> AccountId {
-        self.by
-    }
-}
-
-/// An action known to the compiler.
-pub trait Act {
-    /// The same action, as a value.
-    const ACTION: Action;
-}
-
-macro_rules! actions {
-    ($($(#[$doc:meta])* $name:ident => $code:literal;)*) => {
-        /// Everything that can be asked for.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Action { $($(#[$doc])* $name),* }
-
-        impl Action {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// Stable text, as in the journal.
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$name => $code),* }
-            }
-        }
-
-        /// One type per action, for permits.
-        pub mod acts {
-            $($(#[$doc])* #[derive(Debug)] pub struct $name;
-            impl super::Act for $name { const ACTION: super::Action = super::Action::$name; })*
-        }
-    };
-}
-
-actions! {
-    /// Read a call's public page.
-    ReadCall => "call.read";
-    /// Write a new call.
-    CreateCall => "call.create";
-    /// Change a draft call.
-    EditCall => "call.edit";
-    /// Move a call to its next state, publication included.
-    AdvanceCall => "call.advance";
-    /// Register an organisation.
-    CreateOrganisation => "organisation.create";
-    /// Read and change an organisation's own data.
-    EditOrganisation => "organisation.edit";
-    /// See, invite and remove an organisation's members.
-    ManageMembers => "organisation.members";
-    /// Begin a dossier.
-    CreateDossier => "dossier.create";
-    /// Read a dossier whole, as the applicant.
-    ReadOwnDossier => "dossier.read_own";
-    /// Write answers and pieces.
-    EditDossier => "dossier.edit";
-    /// File it.
-    DepositDossier => "dossier.deposit";
-    /// Take a deposit back to change it.
-    TakeBackDossier => "dossier.take_back";
-    /// Take it out for good.
-    WithdrawDossier => "dossier.withdraw";
-    /// Read what was decided on one's own dossier.
-    ReadOwnOutcome => "dossier.read_outcome";
-    /// Count dossiers.
-    CountDossiers => "dossiers.count";
-    /// Read a filed dossier, as the authority.
-    ReviewDossier => "dossier.review";
-    /// Say whether it may be examined.
-    ExamineDossier => "dossier.examine";
-    /// Invite jurors, see the jury.
-    ManageJury => "jury.manage";
-    /// Ask a seat to mark a dossier.
-    AssignDossier => "jury.assign";
-    /// See how far marking is.
-    ReadProgress => "jury.progress";
-    /// See the candidates and declare conflicts.
-    DeclareConflicts => "jury.declare";
-    /// List one's own assigned dossiers.
-    ListAssigned => "jury.list";
-    /// Read an assigned dossier, as a juror.
-    ReadAssigned => "dossier.read_assigned";
-    /// Write marks on one's own sheet.
-    Mark => "sheet.mark";
-    /// Lock one's own sheet.
-    LockSheet => "sheet.lock";
-    /// Read one's own sheet.
-    ReadSheet => "sheet.read";
-    /// Open a locked sheet again.
-    ReopenSheet => "sheet.reopen";
-    /// Exclude a seat from a dossier or a lot.
-    ImposeRecusal => "jury.recuse";
-    /// Read everyone's marks.
-    ReadMarks => "marks.read";
-    /// Compute a ranking.
-    ComputeRanking => "ranking.compute";
-    /// Read a ranking.
-    ReadRanking => "ranking.read";
-    /// Record a decision.
-    Decide => "decision.record";
-    /// Read and export decisions.
-    ReadDecisions => "decision.read";
-    /// Make accounts officers of a call.
-    InviteOfficer => "officer.invite";
-    /// Manage accounts and settings.
-    Administer => "admin";
-}
-
-/// Answers for an action known to the compiler.
-///
-/// # Errors
-/// The [`Denial`] says why not, and whether an answer may let on that the subject exists.
-pub fn permit<A: Act>(actor: Option<&Actor>, subject: &Subject) -> Result<Permit<A>, Denial> {
-    decide(A::ACTION, actor, subject)?;
-    let by = actor.ok_or(Denial::SignInFirst)?.account;
-    Ok(Permit { by, action: PhantomData })
 }
 
 /// What the actor is to the subject.
@@ -331,7 +226,8 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::ReadDecisions => officer(action, standing, subject),
         Action::ReviewDossier | Action::ExamineDossier | Action::Decide => review(action, standing, subject),
         Action::DeclareConflicts | Action::ListAssigned => {
-            seat(standing)?;
+            let own = seat(standing)?;
+            when(subject.seat.is_none_or(|seat| seat == own.id), Denial::NotYours)?;
             when(phase >= Some(Phase::Closed), Denial::NotNow)?;
             if action == Action::ListAssigned { declared(standing) } else { Ok(()) }
         }

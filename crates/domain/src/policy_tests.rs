@@ -8,6 +8,7 @@ use super::*;
 
 const CALL: u128 = 1;
 const ORGANISATION: u128 = 2;
+const DOSSIER: u128 = 3;
 
 fn id<T: From<Uuid>>(n: u128) -> T {
     Uuid::from_u128(n).into()
@@ -75,7 +76,7 @@ fn table() -> String {
                     .iter()
                     .map(|phase| {
                         let call = CallFacts { id: id(CALL), phase: *phase, officers_see_marks_while_marking: false };
-                        let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                        let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
                         let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                         letter(decide(*action, actor.as_ref(), &subject))
                     })
@@ -115,7 +116,7 @@ fn a_recused_juror_gets_nothing_about_the_dossier() {
         for phase in Phase::ALL {
             let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
             for state in DossierStateName::ALL {
-                let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
                 let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                 assert_eq!(
                     decide(action, actor.as_ref(), &subject),
@@ -135,11 +136,37 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
         }
         for phase in [Phase::Upcoming, Phase::Open] {
             let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
-            let dossier = DossierFacts { organisation: id(ORGANISATION), state: DossierStateName::Deposited };
+            let dossier =
+                DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Deposited };
             let subject = Subject::dossier(call, dossier).with_assignment(assignment);
             for action in [Action::ReadOwnDossier, Action::ReviewDossier, Action::ReadAssigned, Action::ReadMarks] {
                 assert!(decide(action, actor.as_ref(), &subject).is_err(), "{who} {action:?} {phase:?}");
             }
         }
     }
+}
+
+#[test]
+fn a_permit_names_what_it_is_for() {
+    let applicant = Actor { organisations: BTreeSet::from([id(ORGANISATION)]), ..nobody() };
+    let call = CallFacts { id: id(CALL), phase: Phase::Open, officers_see_marks_while_marking: false };
+    let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Draft };
+    let subject = Subject::dossier(call, dossier);
+    assert_eq!(permit::<acts::EditDossier>(Some(&applicant), &subject).unwrap().on(), id(DOSSIER));
+    let begun = permit::<acts::CreateDossier>(Some(&applicant), &subject).unwrap();
+    assert_eq!(begun.on(), (id(CALL), id(ORGANISATION)));
+    // What is done to a seat, to a subject that names none, is no permit.
+    let officer = Actor { officer_of: BTreeSet::from([id(CALL)]), ..nobody() };
+    let marking = Subject::call(CallFacts { phase: Phase::Marking, ..call });
+    assert!(matches!(permit::<acts::AssignDossier>(Some(&officer), &marking), Err(Denial::Hidden)));
+    assert_eq!(permit::<acts::AssignDossier>(Some(&officer), &marking.with_seat(id(7))).unwrap().on(), id(7));
+}
+
+#[test]
+fn nobody_declares_for_another_seat() {
+    let call = CallFacts { id: id(CALL), phase: Phase::Marking, officers_see_marks_while_marking: false };
+    let subject = Subject::call(call).with_seat(id(6));
+    assert_eq!(decide(Action::DeclareConflicts, Some(&juror(true, false)), &subject), Err(Denial::NotYours));
+    let own = subject.with_seat(id(5));
+    assert_eq!(decide(Action::DeclareConflicts, Some(&juror(true, false)), &own), Ok(()));
 }

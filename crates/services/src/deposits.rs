@@ -283,7 +283,7 @@ pub async fn take_back(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Res
             let organisation = dossier.organisation;
             let draft = dossier.take_back(work.at(), &call.definition.calendar).map_err(|e| refusal(&call, e))?;
             rows::save_state(tx, &permit, &draft).await?;
-            rows::take_back_deposit(tx, &permit, id, work.at()).await?;
+            rows::take_back_deposit(tx, &permit, work.at()).await?;
             let subject = ("dossier", id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::TakeBackDossier, subject, json!({})).await?;
             let context = json!({

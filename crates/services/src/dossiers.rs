@@ -532,7 +532,7 @@ async fn write_answers(
         let current = json!({ "revision": dossier.answers_revision, "answers": current });
         return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
     }
-    rows::save_answers(tx, permit, dossier.id, &changed, || work.id(), now).await?;
+    rows::save_answers(tx, permit, &changed, || work.id(), now).await?;
     let revision = if changed.is_empty() { dossier.answers_revision } else { dossier.answers_revision + 1 };
     let mut answers = BTreeMap::new();
     for code in input.keys() {

@@ -290,7 +290,8 @@ pub async fn assign_dossiers(
         Box::pin(async move {
             let (tx, seat) = (work.tx, *seat);
             let call = hold_call(tx, code).await?;
-            let permit = permit::<acts::AssignDossier>(work.who(), &Subject::call(call.facts(work.at())))?;
+            let subject = Subject::call(call.facts(work.at())).with_seat(seat);
+            let permit = permit::<acts::AssignDossier>(work.who(), &subject)?;
             if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
                 return Err(Error::not_found());
             }
@@ -307,7 +308,7 @@ pub async fn assign_dossiers(
                     return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
                 }
                 if !sheets.iter().any(|s| s.dossier == *id) {
-                    rows::assign(tx, &permit, work.id(), seat, *id, work.at()).await?;
+                    rows::assign(tx, &permit, work.id(), *id, work.at()).await?;
                 }
             }
             for asked in &sheets {
@@ -320,7 +321,7 @@ pub async fn assign_dossiers(
                     return Err(Error::new(Kind::Conflict, "assign-locked"));
                 }
             }
-            rows::unassign(tx, &permit, seat, remove, work.at()).await?;
+            rows::unassign(tx, &permit, remove, work.at()).await?;
             let details = json!({ "seat": seat, "added": add, "removed": remove });
             let subject = ("call", code.clone());
             work.record(Some(call.id), Some(permit.by()), Action::AssignDossier, subject, details).await?;
@@ -413,8 +414,10 @@ pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, c
         Box::pin(async move {
             let tx = work.tx;
             let call = hold_call(tx, code).await?;
-            let permit = permit::<acts::DeclareConflicts>(work.who(), &Subject::call(call.facts(work.at())))?;
+            let subject = Subject::call(call.facts(work.at()));
+            decide(Action::DeclareConflicts, work.who(), &subject)?;
             let seat = own_seat(work.who(), &call)?;
+            let permit = permit::<acts::DeclareConflicts>(work.who(), &subject.with_seat(seat))?;
             let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
             let recusals = declared(work, &call, seat, &filed, conflicts)?;
             for recusal in &recusals {
@@ -422,8 +425,8 @@ pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, c
             }
             let excluded: BTreeSet<DossierId> =
                 filed.iter().filter(|d| is_recused(&recusals, seat, d.id, &d.lot)).map(|d| d.id).collect();
-            rows::unassign(tx, &permit, seat, &excluded.into_iter().collect::<Vec<_>>(), work.at()).await?;
-            rows::set_declared(tx, &permit, seat, work.at()).await?;
+            rows::unassign(tx, &permit, &excluded.into_iter().collect::<Vec<_>>(), work.at()).await?;
+            rows::set_declared(tx, &permit, work.at()).await?;
             let details = json!({ "seat": seat, "conflicts": recusals.len() });
             let subject = ("call", code.clone());
             work.record(Some(call.id), Some(permit.by()), Action::DeclareConflicts, subject, details).await?;
@@ -486,7 +489,8 @@ pub async fn impose_recusal(
         Box::pin(async move {
             let (tx, seat) = (work.tx, *seat);
             let call = hold_call(tx, code).await?;
-            let permit = permit::<acts::ImposeRecusal>(work.who(), &Subject::call(call.facts(work.at())))?;
+            let subject = Subject::call(call.facts(work.at())).with_seat(seat);
+            let permit = permit::<acts::ImposeRecusal>(work.who(), &subject)?;
             if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
                 return Err(Error::not_found());
             }
@@ -509,7 +513,7 @@ pub async fn impose_recusal(
             let all = [recusal];
             let excluded: Vec<DossierId> =
                 filed.iter().filter(|d| is_recused(&all, seat, d.id, &d.lot)).map(|d| d.id).collect();
-            rows::unassign(tx, &permit, seat, &excluded, work.at()).await?;
+            rows::unassign(tx, &permit, &excluded, work.at()).await?;
             let details = json!({ "seat": seat, "dossiers": excluded });
             let subject = ("call", code.clone());
             work.record(Some(call.id), Some(permit.by()), Action::ImposeRecusal, subject, details).await?;

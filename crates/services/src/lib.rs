@@ -70,7 +70,7 @@ async fn call_of(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<Call>
 
 /// What the policy needs to know of a dossier.
 fn about(at: Timestamp, call: &Call, dossier: &Dossier) -> Subject {
-    let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
+    let facts = DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name() };
     Subject::dossier(call.facts(at), facts)
 }
 

@@ -208,7 +208,7 @@ pub async fn invite_member(
                 path: "/espace",
             };
             let account = crate::accounts::invite(work, &email, &input.name, &to).await?;
-            rows::insert_member(tx, &permit, id, account, work.at()).await?;
+            rows::insert_member(tx, &permit, account, work.at()).await?;
             let details = serde_json::json!({ "added": account });
             let subject = ("organisation", id.to_string());
             work.record(None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
@@ -228,7 +228,7 @@ pub async fn remove_member(app: &Arrival, who: Option<&Actor>, id: OrganisationI
         Box::pin(async move {
             let tx = work.tx;
             let permit = hold_members(work, id).await?;
-            if !rows::delete_member(tx, &permit, id, account).await? {
+            if !rows::delete_member(tx, &permit, account).await? {
                 return Err(Error::not_found());
             }
             if rows::members(tx.read(), id).await?.is_empty() {

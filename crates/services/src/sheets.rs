@@ -174,8 +174,8 @@ async fn place(
     let (call, dossier) = load_dossier(conn, dossier).await?;
     let own = who.and_then(|a| a.seats.get(&call.id)).is_some_and(|s| s.id == seat);
     let recusals = rows::recusals(conn, call.id).await?;
-    let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
-    let subject = Subject::dossier(call.facts(at), facts).with_assignment(AssignmentFacts {
+    let facts = DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name() };
+    let subject = Subject::dossier(call.facts(at), facts).with_sheet(id).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
         recused: is_recused(&recusals, seat, dossier.id, &dossier.lot),
