@@ -46,6 +46,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000008_once.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000005_decisions",
+                text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
+                append_only: &["sheet_reopenings"],
+            }),
         ]
     }
 }

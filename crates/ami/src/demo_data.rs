@@ -367,7 +367,7 @@ impl Loader<'_> {
                     sheets::write_sheet(app, Some(&actor), sheet.id.into(), None, &changes).await?;
                 }
                 if !left {
-                    sheets::lock_sheet(app, Some(&actor), sheet.id.into()).await?;
+                    sheets::lock_sheet(app, Some(&actor), sheet.id.into(), None).await?;
                 }
             }
         }

@@ -46,6 +46,7 @@ async fn ranked(aggregation: Aggregation) -> (Value, Value, String) {
         world.patch(&juror, &format!("/sheets/{sheet}"), None, json!({ "marks": marks, "comments": comments })).await;
         world.post(&juror, &format!("/sheets/{sheet}/lock"), json!({})).await.ok();
     }
+    world.advance(&officer, "hearings").await;
     let ranking = world.post(&officer, &format!("{CALL}/rankings"), json!({})).await.ok();
     let lot = ranking["lots"].as_array().unwrap().iter().find(|l| l["code"] == "ALI-07").unwrap().clone();
     let pdf = world.get(&officer, &format!("/rankings/{}.pdf", ranking["id"].as_str().unwrap())).await;

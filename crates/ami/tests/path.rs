@@ -190,7 +190,6 @@ async fn found_late(world: &World, officer: &Person, jurors: &[(Person, Value)],
 
 /// Jurors read the ranking once the plenary opens: nobody how severe each of them is, nobody a lot that they are excluded from.
 async fn the_jury_reads(world: &World, officer: &Person, jurors: &[(Person, Value)], ranking: &str) {
-    world.advance(officer, "hearings").await;
     world.advance(officer, "plenary").await;
     let ranking = format!("/rankings/{ranking}");
     for (n, (juror, _)) in jurors.iter().enumerate() {
@@ -210,6 +209,9 @@ async fn the_jury_reads(world: &World, officer: &Person, jurors: &[(Person, Valu
 async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, String)]) -> String {
     let decision = json!({ "decision": "retained", "amount": 400_000 });
     let path = format!("/dossiers/{}/decision", filed[0].0);
+    let early = world.post(officer, &format!("{CALL}/rankings"), json!({})).await;
+    assert_eq!(early.problem(), (409, "marks-sealed".into()));
+    world.advance(officer, "hearings").await;
     assert_eq!(world.put(officer, &path, decision.clone()).await.problem(), (409, "no-ranking".into()));
 
     let ranking = world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();

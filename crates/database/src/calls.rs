@@ -41,6 +41,7 @@ impl Call {
             id: self.id,
             phase: self.phase(now),
             officers_see_marks_while_marking: self.definition.rules.officers_see_marks_while_marking,
+            closes: self.definition.calendar.closes,
         }
     }
 }
@@ -85,7 +86,9 @@ pub async fn insert_call(
         },
     )
     .await?;
-    insert(tx, counters::Model { call_id: id.uuid(), name: "dossiers".into(), value: 0 }).await?;
+    for name in ["dossiers", crate::upsets::SERIES] {
+        insert(tx, counters::Model { call_id: id.uuid(), name: name.into(), value: 0 }).await?;
+    }
     insert(tx, officers::Model { call_id: id.uuid(), account_id: officer.uuid(), created_at: stored(now) }).await
 }
 

@@ -191,6 +191,7 @@ entities! {
         origin: String,
         created_at: i64,
         created_by: Uuid,
+        number: i64,
     }
     sheets = "sheets" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -204,6 +205,19 @@ entities! {
         removed_at: Option<i64>,
         updated_at: i64,
         locked_at: Option<i64>,
+        reopened_at: Option<i64>,
+        reopened_by: Option<Uuid>,
+        reopened_because: Option<String>,
+    }
+    sheet_reopenings = "sheet_reopenings" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        sheet_id: Uuid,
+        dossier_id: Uuid,
+        number: i64,
+        reason: String,
+        at: i64,
+        by_account: Uuid,
     }
     marks = "marks" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -236,6 +250,7 @@ entities! {
         input_sha256: String,
         inputs: String,
         result: String,
+        upsets: i64,
     }
     decisions = "decisions" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -247,6 +262,10 @@ entities! {
         revision: i64,
         decided_at: i64,
         decided_by: Uuid,
+        inputs_sha256: Option<String>,
+        upsets: i64,
+        confirmed_at: Option<i64>,
+        confirmed_by: Option<Uuid>,
     }
     decision_history = "decision_history" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -259,6 +278,7 @@ entities! {
         revision: i64,
         at: i64,
         by_account: Uuid,
+        inputs_sha256: Option<String>,
     }
     journal_heads = "journal_heads" {
         #[sea_orm(primary_key, auto_increment = false)]

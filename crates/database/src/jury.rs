@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ami_domain::grid::{Grid, Mark};
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, SeatId, SheetId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
-use ami_domain::policy::{Act, Permit, acts};
-use ami_domain::sheet::{Entry, Sheet, SheetState};
+use ami_domain::policy::{Act, Action, Permit, acts};
+use ami_domain::sheet::{Entry, Reopening, Sheet, SheetState};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
@@ -16,7 +16,7 @@ use sea_orm::{
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
 use crate::entities::{mark_history, marks, officers, recusals, seats, sheets};
-use crate::{Result, Tx};
+use crate::{Result, Tx, calls, upsets};
 
 fn seat(r: seats::Model) -> Result<Seat> {
     Ok(Seat {
@@ -89,9 +89,10 @@ pub trait Recuses: Act<Object = SeatId> {}
 impl Recuses for acts::DeclareConflicts {}
 impl Recuses for acts::ImposeRecusal {}
 
-/// Keeps a recusal.
-pub async fn insert_recusal<A: Recuses>(tx: &Tx, permit: &Permit<A>, recusal: &Recusal) -> Result<()> {
+/// Keeps a recusal of a seat of this call.
+pub async fn insert_recusal<A: Recuses>(tx: &Tx, permit: &Permit<A>, call: CallId, recusal: &Recusal) -> Result<()> {
     permitted("recusals", permit.on(), recusal.seat)?;
+    let number = calls::next_number(tx, call, upsets::SERIES).await?;
     let (lot, dossier_id) = match &recusal.scope {
         RecusalScope::Lot(lot) => (Some(lot.clone()), None),
         RecusalScope::Dossier(id) => (None, Some(id.uuid())),
@@ -108,6 +109,7 @@ pub async fn insert_recusal<A: Recuses>(tx: &Tx, permit: &Permit<A>, recusal: &R
             origin: recusal.origin.as_str().to_owned(),
             created_at: stored(recusal.at),
             created_by: permit.by().uuid(),
+            number,
         },
     )
     .await
@@ -178,6 +180,9 @@ pub async fn assign(
             removed_at: None,
             updated_at: stored(now),
             locked_at: None,
+            reopened_at: None,
+            reopened_by: None,
+            reopened_because: None,
         },
     )
     .await
@@ -202,9 +207,12 @@ pub async fn unassign<A: Unassigns>(tx: &Tx, permit: &Permit<A>, dossiers: &[Dos
 }
 
 fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
-    let state = match (r.state.as_str(), r.locked_at) {
-        ("draft", _) => SheetState::Draft,
-        ("locked", Some(at)) => SheetState::Locked { at: instant("sheets", "locked_at", r.id, at)? },
+    let state = match (r.state.as_str(), r.locked_at, r.reopened_at, r.reopened_by, r.reopened_because) {
+        ("draft", ..) => SheetState::Draft,
+        ("locked", Some(at), ..) => SheetState::Locked { at: instant("sheets", "locked_at", r.id, at)? },
+        ("reopened", _, Some(at), Some(by), Some(reason)) => {
+            SheetState::Reopened(Reopening { by: by.into(), reason, at: instant("sheets", "reopened_at", r.id, at)? })
+        }
         _ => return Err(corrupt("sheets", "state", r.id, &r.state)),
     };
     Ok(Sheet {
@@ -315,6 +323,40 @@ async fn sheets_where(
     with_entries(rows, entries, grid)
 }
 
+/// A sheet in a list of a call's sheets: whose, on what, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetPlace {
+    /// Its id.
+    pub id: SheetId,
+    /// Whose.
+    pub seat: SeatId,
+    /// On what.
+    pub dossier: DossierId,
+    /// `draft`, `locked` or `reopened`.
+    pub state: &'static str,
+}
+
+/// Every sheet that is asked for in a call, without its marks, by id.
+pub async fn sheet_places(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<SheetPlace>> {
+    let of_call = Query::select()
+        .column(seats::Column::Id)
+        .from(seats::Entity)
+        .and_where(seats::Column::CallId.eq(call.uuid()))
+        .to_owned();
+    let rows = sheets::Entity::find()
+        .filter(sheets::Column::SeatId.in_subquery(of_call))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .order_by_asc(sheets::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            let sheet = sheet(r, BTreeMap::new())?;
+            Ok(SheetPlace { id: sheet.id, seat: sheet.seat, dossier: sheet.dossier, state: sheet.state.as_str() })
+        })
+        .collect()
+}
+
 /// How many sheets each seat of a call was asked for, and how many of them are locked.
 pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<SeatId, (usize, usize)>> {
     let of_call = Query::select()
@@ -381,12 +423,13 @@ pub async fn save_sheet<A: WritesSheet>(
     now: Timestamp,
 ) -> Result<()> {
     permitted("sheets", permit.on(), sheet.id)?;
-    let (state, locked_at) = match sheet.state {
-        SheetState::Draft => ("draft", None),
-        SheetState::Locked { at } => ("locked", Some(stored(at))),
-    };
+    let locked_at = if let SheetState::Locked { at } = sheet.state { Some(stored(at)) } else { None };
+    let reopening = sheet.reopening();
     let updated = sheets::Entity::update_many()
-        .col_expr(sheets::Column::State, Expr::value(state))
+        .col_expr(sheets::Column::State, Expr::value(sheet.state.as_str()))
+        .col_expr(sheets::Column::ReopenedAt, Expr::value(reopening.map(|r| stored(r.at))))
+        .col_expr(sheets::Column::ReopenedBy, Expr::value(reopening.map(|r| r.by.uuid())))
+        .col_expr(sheets::Column::ReopenedBecause, Expr::value(reopening.map(|r| r.reason.clone())))
         .col_expr(sheets::Column::LockedAt, Expr::value(locked_at))
         .col_expr(sheets::Column::Revision, Expr::value(sheet.revision))
         .col_expr(sheets::Column::UpdatedAt, Expr::value(stored(now)))
@@ -395,6 +438,9 @@ pub async fn save_sheet<A: WritesSheet>(
         .exec(&tx.0)
         .await?;
     exactly_one("sheets", &updated)?;
+    if let (Action::ReopenSheet, Some(reopening)) = (A::ACTION, reopening) {
+        upsets::insert_reopening(tx, history(), sheet, reopening).await?;
+    }
     if changed.is_empty() {
         return Ok(());
     }

@@ -17,6 +17,7 @@ pub mod mails;
 pub mod objects;
 pub mod organisations;
 pub mod rankings;
+pub mod upsets;
 mod writer;
 
 pub use connection::{Constraint, Database, DatabaseError, Result, storable};

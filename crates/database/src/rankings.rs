@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ami_domain::decision::{Decision, DecisionKind};
+use ami_domain::decision::{Basis, Decision, DecisionKind};
+use ami_domain::dossier::DossierStateName;
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, RankingId};
-use ami_domain::policy::{Permit, acts};
+use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -37,6 +38,21 @@ pub struct Snapshot {
     pub inputs: String,
     /// Everything that came out, JSON.
     pub result: String,
+    /// The number, in the call, of the last exclusion or reopening that it has seen.
+    pub upsets: i64,
+}
+
+/// What a list shows of a ranking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotPlace {
+    /// Its id.
+    pub id: RankingId,
+    /// When.
+    pub computed_at: Timestamp,
+    /// SHA-256 of its inputs.
+    pub input_sha256: String,
+    /// See [`Snapshot::upsets`].
+    pub upsets: i64,
 }
 
 fn snapshot(r: rankings::Model) -> Result<Snapshot> {
@@ -50,6 +66,7 @@ fn snapshot(r: rankings::Model) -> Result<Snapshot> {
         input_sha256: r.input_sha256,
         inputs: r.inputs,
         result: r.result,
+        upsets: r.upsets,
     })
 }
 
@@ -68,6 +85,7 @@ pub async fn insert_ranking(tx: &Tx, permit: &Permit<acts::ComputeRanking>, s: &
             input_sha256: s.input_sha256.clone(),
             inputs: s.inputs.clone(),
             result: s.result.clone(),
+            upsets: s.upsets,
         },
     )
     .await
@@ -78,20 +96,26 @@ pub async fn find_ranking(conn: &impl ConnectionTrait, id: RankingId) -> Result<
     rankings::Entity::find_by_id(id.uuid()).one(conn).await?.map(snapshot).transpose()
 }
 
-/// The rankings of a call, newest first: id, instant and hash.
-pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<(RankingId, Timestamp, String)>> {
-    let rows: Vec<(sea_orm::prelude::Uuid, i64, String)> = rankings::Entity::find()
+/// The rankings of a call, newest first, without what went in and came out.
+pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<SnapshotPlace>> {
+    let rows: Vec<(sea_orm::prelude::Uuid, i64, String, i64)> = rankings::Entity::find()
         .select_only()
         .column(rankings::Column::Id)
         .column(rankings::Column::ComputedAt)
         .column(rankings::Column::InputSha256)
+        .column(rankings::Column::Upsets)
         .filter(rankings::Column::CallId.eq(call.uuid()))
         .order_by_desc(rankings::Column::ComputedAt)
         .order_by_desc(rankings::Column::Id)
         .into_tuple()
         .all(conn)
         .await?;
-    rows.into_iter().map(|(id, at, hash)| Ok((id.into(), instant("rankings", "computed_at", id, at)?, hash))).collect()
+    rows.into_iter()
+        .map(|(id, at, input_sha256, upsets)| {
+            let computed_at = instant("rankings", "computed_at", id, at)?;
+            Ok(SnapshotPlace { id: id.into(), computed_at, input_sha256, upsets })
+        })
+        .collect()
 }
 
 /// The newest ranking of a call.
@@ -107,13 +131,23 @@ pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<
 }
 
 fn decision(r: decisions::Model) -> Result<Decision> {
+    let kind = DecisionKind::parse(&r.kind).ok_or_else(|| corrupt("decisions", "kind", r.dossier_id, &r.kind))?;
     Ok(Decision {
-        kind: DecisionKind::parse(&r.kind).ok_or_else(|| corrupt("decisions", "kind", r.dossier_id, &r.kind))?,
+        kind,
         at: instant("decisions", "decided_at", r.dossier_id, r.decided_at)?,
         dossier: r.dossier_id.into(),
         amount_cents: r.amount_cents,
         reason: r.reason,
-        ranking: r.ranking_id.map(Into::into),
+        basis: r
+            .ranking_id
+            .zip(r.inputs_sha256)
+            .filter(|_| kind.rests_on_ranking())
+            .map(|(ranking, inputs_sha256)| Basis { ranking: ranking.into(), inputs_sha256, upsets: r.upsets }),
+        confirmed: r
+            .confirmed_at
+            .zip(r.confirmed_by)
+            .map(|(at, by)| instant("decisions", "confirmed_at", r.dossier_id, at).map(|at| (at, by.into())))
+            .transpose()?,
         revision: r.revision,
         by: r.decided_by.into(),
     })
@@ -147,38 +181,63 @@ pub async fn decisions_on(
     rows.into_iter().map(|r| decision(r).map(|d| (d.dossier, d))).collect()
 }
 
-/// The amounts of the decisions of a call, one per decision.
-pub async fn decided_amounts(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Option<i64>>> {
-    let of_call = Query::select()
-        .column(dossiers::Column::Id)
-        .from(dossiers::Entity)
-        .and_where(dossiers::Column::CallId.eq(call.uuid()))
-        .to_owned();
-    let found = decisions::Entity::find()
+/// Every decision of a call with the state of its dossier.
+pub async fn decisions_with_states(
+    conn: &impl ConnectionTrait,
+    call: CallId,
+) -> Result<Vec<(Decision, DossierStateName)>> {
+    let mut taken = decisions(conn, call).await?;
+    let decided = Query::select().column(decisions::Column::DossierId).from(decisions::Entity).to_owned();
+    let states: Vec<(sea_orm::prelude::Uuid, String)> = dossiers::Entity::find()
         .select_only()
-        .column(decisions::Column::AmountCents)
-        .filter(decisions::Column::DossierId.in_subquery(of_call))
+        .column(dossiers::Column::Id)
+        .column(dossiers::Column::State)
+        .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .filter(dossiers::Column::Id.in_subquery(decided))
         .into_tuple()
         .all(conn)
         .await?;
-    Ok(found)
+    states
+        .into_iter()
+        .filter_map(|(id, state)| Some((id, state, taken.remove(&id.into())?)))
+        .map(|(id, state, decision)| {
+            let state = DossierStateName::parse(&state).ok_or_else(|| corrupt("dossiers", "state", id, &state))?;
+            Ok((decision, state))
+        })
+        .collect()
 }
+
+/// What may write a decision.
+pub trait WritesDecision: Act<Object = DossierId> {}
+impl WritesDecision for acts::Decide {}
+impl WritesDecision for acts::ConfirmDecision {}
 
 /// Keeps a decision in place of the one at the revision before, with its history.
 ///
 /// # Errors
 /// [`DatabaseError::Conflict`] when it changed in the meantime.
-pub async fn save_decision(tx: &Tx, permit: &Permit<acts::Decide>, d: &Decision, history: HistoryId) -> Result<()> {
+pub async fn save_decision<A: WritesDecision>(
+    tx: &Tx,
+    permit: &Permit<A>,
+    d: &Decision,
+    history: HistoryId,
+) -> Result<()> {
     permitted("decisions", permit.on(), d.dossier)?;
+    let ranking_id = d.basis.as_ref().map(|b| b.ranking.uuid());
+    let inputs_sha256 = d.basis.as_ref().map(|b| b.inputs_sha256.clone());
     let row = decisions::Model {
         dossier_id: d.dossier.uuid(),
         kind: d.kind.as_str().to_owned(),
         amount_cents: d.amount_cents,
         reason: d.reason.clone(),
-        ranking_id: d.ranking.map(RankingId::uuid),
+        ranking_id,
         revision: d.revision,
         decided_at: stored(d.at),
         decided_by: d.by.uuid(),
+        inputs_sha256: inputs_sha256.clone(),
+        upsets: d.basis.as_ref().map_or(0, |b| b.upsets),
+        confirmed_at: d.confirmed.map(|(at, _)| stored(at)),
+        confirmed_by: d.confirmed.map(|(_, by)| by.uuid()),
     };
     let replace = OnConflict::column(decisions::Column::DossierId)
         .update_columns([
@@ -189,6 +248,10 @@ pub async fn save_decision(tx: &Tx, permit: &Permit<acts::Decide>, d: &Decision,
             decisions::Column::Revision,
             decisions::Column::DecidedAt,
             decisions::Column::DecidedBy,
+            decisions::Column::InputsSha256,
+            decisions::Column::Upsets,
+            decisions::Column::ConfirmedAt,
+            decisions::Column::ConfirmedBy,
         ])
         .action_and_where(sea_orm::sea_query::ExprTrait::eq(
             sea_orm::sea_query::Expr::col((decisions::Entity, decisions::Column::Revision)),
@@ -210,10 +273,11 @@ pub async fn save_decision(tx: &Tx, permit: &Permit<acts::Decide>, d: &Decision,
             kind: d.kind.as_str().to_owned(),
             amount_cents: d.amount_cents,
             reason: d.reason.clone(),
-            ranking_id: d.ranking.map(RankingId::uuid),
+            ranking_id,
             revision: d.revision,
-            at: stored(d.at),
-            by_account: d.by.uuid(),
+            at: stored(d.confirmed.map_or(d.at, |(at, _)| at)),
+            by_account: permit.by().uuid(),
+            inputs_sha256,
         },
     )
     .await

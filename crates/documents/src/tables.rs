@@ -27,8 +27,10 @@ pub struct DecisionRow {
     pub total: Option<String>,
     /// In words; may be empty.
     pub decision: String,
-    /// Yearly support, in cents.
+    /// Yearly support, in cents; none while the decision is to be confirmed.
     pub amount_cents: Option<i64>,
+    /// Why the decision is to be confirmed, in words; empty when it is not.
+    pub stale: String,
     /// Why.
     pub reason: String,
     /// When, in words; may be empty.
@@ -37,7 +39,7 @@ pub struct DecisionRow {
     pub decided_by: String,
 }
 
-const HEADINGS: [&str; 13] = [
+const HEADINGS: [&str; 14] = [
     "Lot",
     "Territoire",
     "Rang",
@@ -48,6 +50,7 @@ const HEADINGS: [&str; 13] = [
     "Total",
     "Décision",
     "Montant annuel (€)",
+    "À confirmer",
     "Motif",
     "Décidé le",
     "Décidé par",
@@ -84,6 +87,7 @@ pub fn decisions_csv(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
             row.total.clone().unwrap_or_default(),
             safe(&row.decision),
             row.amount_cents.map_or_else(String::new, euros),
+            safe(&row.stale),
             safe(&row.reason),
             safe(&row.decided_at),
             safe(&row.decided_by),
@@ -127,15 +131,16 @@ pub fn decisions_xlsx(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
             )]
             sheet.write_with_format(line, 9, cents as f64 / 100.0, &money)?;
         }
-        sheet.write_with_format(line, 10, &row.reason, &wrap)?;
-        sheet.write(line, 11, &row.decided_at)?;
-        sheet.write(line, 12, &row.decided_by)?;
+        sheet.write(line, 10, &row.stale)?;
+        sheet.write_with_format(line, 11, &row.reason, &wrap)?;
+        sheet.write(line, 12, &row.decided_at)?;
+        sheet.write(line, 13, &row.decided_by)?;
     }
-    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 40, 44, 22]) {
+    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 34, 40, 44, 22]) {
         sheet.set_column_width(column, width)?;
     }
     sheet.set_freeze_panes(1, 0)?;
     let last = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    sheet.autofilter(0, 0, last, 12)?;
+    sheet.autofilter(0, 0, last, 13)?;
     Ok(book.save_to_buffer()?)
 }

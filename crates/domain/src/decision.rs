@@ -33,6 +33,98 @@ names!(DecisionKind {
     WithoutOutcome => "without_outcome",
 });
 
+impl DecisionKind {
+    /// Whether the jury's opinion stands behind it: a ranking that has the dossier.
+    pub const fn rests_on_ranking(self) -> bool {
+        matches!(self, Self::Retained | Self::Reserve | Self::Refused)
+    }
+
+    /// Whether it can be decided on a dossier in this state.
+    pub const fn fits(self, state: DossierStateName) -> bool {
+        match self {
+            Self::Inadmissible => matches!(state, DossierStateName::Inadmissible),
+            Self::Retained | Self::Reserve | Self::Refused => matches!(state, DossierStateName::Admissible),
+            Self::WithoutOutcome => matches!(state, DossierStateName::Admissible | DossierStateName::Withdrawn),
+        }
+    }
+}
+
+/// What a decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basis {
+    /// The ranking.
+    pub ranking: RankingId,
+    /// The hash of everything that went into it.
+    pub inputs_sha256: String,
+    /// The number, in the call, of the last exclusion or reopening that it takes into account.
+    pub upsets: i64,
+}
+
+/// What has become of the things that a decision on one dossier rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ground<'a> {
+    /// The dossier's state.
+    pub state: DossierStateName,
+    /// The hash of the inputs of the call's newest ranking.
+    pub newest: Option<&'a str>,
+    /// The number of the last exclusion that took a signed sheet on the dossier away.
+    pub recusal: Option<i64>,
+    /// The number of the last reopening of a sheet on the dossier.
+    pub reopening: Option<i64>,
+}
+
+/// Why a decision no longer rests on what it was taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stale {
+    /// The dossier was withdrawn.
+    Withdrawn,
+    /// The dossier was found inadmissible.
+    Inadmissible,
+    /// The dossier was found admissible after all.
+    Admissible,
+    /// A juror whose marks counted was excluded.
+    Recusal,
+    /// A sheet that counted was opened again.
+    SheetReopened,
+    /// A newer ranking was computed from something else.
+    RankingChanged,
+}
+
+names!(Stale {
+    Withdrawn => "withdrawn",
+    Inadmissible => "inadmissible",
+    Admissible => "admissible",
+    Recusal => "recusal",
+    SheetReopened => "sheet-reopened",
+    RankingChanged => "ranking-changed",
+});
+
+impl Decision {
+    /// Why it no longer rests on what it was taken on; none when it does. What no longer fits the dossier cannot be confirmed,
+    /// only decided anew.
+    pub fn stale(&self, ground: &Ground<'_>) -> Option<Stale> {
+        if !self.kind.fits(ground.state) {
+            return Some(match ground.state {
+                DossierStateName::Withdrawn | DossierStateName::Draft => Stale::Withdrawn,
+                DossierStateName::Inadmissible => Stale::Inadmissible,
+                DossierStateName::Deposited | DossierStateName::Admissible => Stale::Admissible,
+            });
+        }
+        let basis = self.basis.as_ref()?;
+        let since = |number: Option<i64>| number.is_some_and(|number| number > basis.upsets);
+        if since(ground.recusal) {
+            Some(Stale::Recusal)
+        } else if since(ground.reopening) {
+            Some(Stale::SheetReopened)
+        } else if ground.newest.is_some_and(|newest| newest != basis.inputs_sha256) {
+            Some(Stale::RankingChanged)
+        } else {
+            None
+        }
+    }
+}
+
 /// A decision on one dossier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -44,8 +136,10 @@ pub struct Decision {
     pub amount_cents: Option<i64>,
     /// Why, as the letter will say it.
     pub reason: String,
-    /// The ranking it was taken on.
-    pub ranking: Option<RankingId>,
+    /// What it rests on, where an opinion of the jury stands behind it.
+    pub basis: Option<Basis>,
+    /// When somebody confirmed it after something had changed, and who.
+    pub confirmed: Option<(Timestamp, AccountId)>,
     /// Grows by one at every correction.
     pub revision: i64,
     /// When.
@@ -72,6 +166,9 @@ pub enum DecisionError {
     /// A refusal, an inadmissibility or a lot given up says why.
     #[error("a reason is needed")]
     NoReason,
+    /// The reason is too long.
+    #[error("a reason of {0} characters")]
+    ReasonTooLong(usize),
     /// The kind does not fit the dossier's state.
     #[error("this decision does not fit a dossier that is {}", .0.as_str())]
     State(DossierStateName),
@@ -97,16 +194,11 @@ impl Proposal {
     /// # Errors
     /// [`DecisionError`] names the first rule that it breaks.
     pub fn check(self, state: DossierStateName, ceiling_cents: i64, ranked: bool) -> Result<Self, DecisionError> {
-        use DecisionKind::{Inadmissible, Refused, Reserve, Retained, WithoutOutcome};
-        let fits = match self.kind {
-            Inadmissible => state == DossierStateName::Inadmissible,
-            Retained | Reserve | Refused => state == DossierStateName::Admissible,
-            WithoutOutcome => matches!(state, DossierStateName::Admissible | DossierStateName::Withdrawn),
-        };
-        if !fits {
+        use DecisionKind::{Inadmissible, Refused, Retained, WithoutOutcome};
+        if !self.kind.fits(state) {
             return Err(DecisionError::State(state));
         }
-        if matches!(self.kind, Retained | Reserve | Refused) && !ranked {
+        if self.kind.rests_on_ranking() && !ranked {
             return Err(DecisionError::NoRanking);
         }
         match (self.kind, self.amount_cents) {
@@ -118,9 +210,10 @@ impl Proposal {
             (_, Some(_)) => return Err(DecisionError::AmountUnexpected),
         }
         let reason = text::clean(&self.reason);
-        if reason.is_empty() && matches!(self.kind, Inadmissible | WithoutOutcome) {
+        if reason.is_empty() && matches!(self.kind, Refused | Inadmissible | WithoutOutcome) {
             return Err(DecisionError::NoReason);
         }
+        text::bounded(&reason).map_err(DecisionError::ReasonTooLong)?;
         Ok(Self { reason, ..self })
     }
 }
@@ -149,9 +242,48 @@ mod tests {
             proposal(Inadmissible, None, " ").check(DossierStateName::Inadmissible, 100, false),
             Err(DecisionError::NoReason)
         );
+        assert_eq!(proposal(Refused, None, " ").check(admissible, 100, true), Err(DecisionError::NoReason));
+        assert_eq!(
+            proposal(Refused, None, &"é".repeat(4_001)).check(admissible, 100, true),
+            Err(DecisionError::ReasonTooLong(4_001))
+        );
         assert_eq!(
             proposal(Retained, Some(1), "").check(DossierStateName::Withdrawn, 100, true),
             Err(DecisionError::State(DossierStateName::Withdrawn))
         );
+    }
+
+    #[test]
+    fn a_decision_is_stale_once_its_ground_has_moved() {
+        use DossierStateName::{Admissible, Inadmissible, Withdrawn};
+        let basis = Basis { ranking: uuid::Uuid::nil().into(), inputs_sha256: "a".into(), upsets: 2 };
+        let mut decision = Decision {
+            dossier: uuid::Uuid::nil().into(),
+            kind: DecisionKind::Retained,
+            amount_cents: Some(1),
+            reason: String::new(),
+            basis: Some(basis),
+            confirmed: None,
+            revision: 1,
+            at: Timestamp::UNIX_EPOCH,
+            by: uuid::Uuid::nil().into(),
+        };
+        let firm = Ground { state: Admissible, newest: Some("a"), recusal: Some(2), reopening: Some(1) };
+        for (ground, stale) in [
+            (firm, None),
+            (Ground { newest: None, ..firm }, None),
+            (Ground { newest: Some("b"), ..firm }, Some(Stale::RankingChanged)),
+            (Ground { reopening: Some(3), ..firm }, Some(Stale::SheetReopened)),
+            (Ground { recusal: Some(3), reopening: Some(4), ..firm }, Some(Stale::Recusal)),
+            (Ground { state: Withdrawn, recusal: Some(3), ..firm }, Some(Stale::Withdrawn)),
+            (Ground { state: Inadmissible, ..firm }, Some(Stale::Inadmissible)),
+        ] {
+            assert_eq!(decision.stale(&ground), stale, "{ground:?}");
+        }
+        // What rests on no ranking is not moved by one.
+        (decision.kind, decision.basis) = (DecisionKind::Inadmissible, None);
+        let ground = Ground { state: Inadmissible, newest: Some("b"), recusal: Some(9), reopening: Some(9) };
+        assert_eq!(decision.stale(&ground), None);
+        assert_eq!(decision.stale(&Ground { state: Admissible, ..ground }), Some(Stale::Admissible));
     }
 }

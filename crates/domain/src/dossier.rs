@@ -169,6 +169,9 @@ pub enum DossierError {
     /// A reason is needed.
     #[error("a reason in words is needed")]
     NoReason,
+    /// The reason is too long.
+    #[error("a reason of {0} characters")]
+    ReasonTooLong(usize),
 }
 
 /// What the authority found when it checked a dossier.
@@ -254,7 +257,8 @@ impl Dossier {
     /// Records what the authority found; a finding may be corrected by another one.
     ///
     /// # Errors
-    /// [`DossierError::InvalidTransition`] unless it is filed, [`DossierError::NoReason`] without words for the applicant.
+    /// [`DossierError::InvalidTransition`] unless it is filed, [`DossierError::NoReason`] without words for the applicant,
+    /// [`DossierError::ReasonTooLong`].
     pub fn examine(self, finding: Admissibility) -> Result<Self, DossierError> {
         let deposited_at = match self.state {
             DossierState::Deposited { at } => at,
@@ -268,6 +272,7 @@ impl Dossier {
                 if comment.is_empty() {
                     return Err(DossierError::NoReason);
                 }
+                text::bounded(&comment).map_err(DossierError::ReasonTooLong)?;
                 Ok(self.moved(DossierState::Inadmissible { deposited_at, reason, comment }))
             }
         }

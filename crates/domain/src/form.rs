@@ -395,6 +395,27 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Whether jurors see a field: neither hidden itself nor worked out, however indirectly, from one that is.
+    pub fn shown_to_jury(&self, code: &str) -> bool {
+        let mut asked = std::collections::BTreeSet::new();
+        let mut left = vec![code];
+        while let Some(code) = left.pop() {
+            if !asked.insert(code) {
+                continue;
+            }
+            let Some(field) = self.field(code) else { return false };
+            if field.hidden_from_jury {
+                return false;
+            }
+            if let FieldKind::Computed { formula } = &field.kind {
+                left.extend([formula.numerator.as_str(), formula.denominator.as_str()]);
+            }
+        }
+        true
+    }
+}
+
 impl Field {
     /// Whether a person fills it: a computed field and the lot are not typed.
     pub fn is_typed(&self) -> bool {

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::call::Phase;
 use crate::dossier::DossierStateName;
 use crate::ids::{AccountId, CallId, DossierId, OrganisationId, SeatId, SheetId};
@@ -49,6 +51,21 @@ pub struct CallFacts {
     pub phase: Phase,
     /// See [`crate::call::Rules::officers_see_marks_while_marking`].
     pub officers_see_marks_while_marking: bool,
+    /// Last instant of deposits: until then dossiers are sealed.
+    pub closes: Timestamp,
+}
+
+impl CallFacts {
+    /// Nobody reads filed dossiers before closing.
+    fn unsealed(&self) -> Result<(), Denial> {
+        when(!self.phase.sealed(), Denial::Sealed { closes: self.closes })
+    }
+
+    /// Officers read jurors' marks once marking has ended, or as the call was published.
+    fn marks_open(&self) -> Result<(), Denial> {
+        let open = self.phase > Phase::Marking || self.phase == Phase::Marking && self.officers_see_marks_while_marking;
+        when(open, Denial::MarksSealed)
+    }
 }
 
 /// What decides about a dossier.
@@ -63,15 +80,17 @@ pub struct DossierFacts {
 }
 
 /// What decides about the actor's own seat and one dossier.
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, read by name in the rules")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, read by name in the rules")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AssignmentFacts {
     /// The seat was asked to mark it.
     pub assigned: bool,
-    /// The seat is excluded from it.
+    /// The actor's seat is excluded from it; of a lot or of several dossiers: from any of them.
     pub recused: bool,
-    /// The seat's own sheet is locked.
+    /// The sheet is locked.
     pub locked: bool,
+    /// The sheet was locked, and opened again by the chair.
+    pub reopened: bool,
     /// The sheet in question is the seat's own.
     pub own_sheet: bool,
 }
@@ -141,6 +160,13 @@ pub enum Denial {
     DeclareFirst,
     /// Not at this phase of the call, or not in this state of the dossier.
     NotNow,
+    /// Dossiers are sealed until closing.
+    Sealed {
+        /// The last instant of deposits.
+        closes: Timestamp,
+    },
+    /// Marks are their jurors' alone until marking has ended.
+    MarksSealed,
 }
 
 impl Denial {
@@ -152,12 +178,14 @@ impl Denial {
             Self::NotYours => "not-yours",
             Self::DeclareFirst => "declare-first",
             Self::NotNow => "not-now",
+            Self::Sealed { .. } => "sealed",
+            Self::MarksSealed => "marks-sealed",
         }
     }
 
     /// Whether an answer may let on that the subject exists.
     pub const fn reveals_existence(self) -> bool {
-        matches!(self, Self::NotYours | Self::DeclareFirst | Self::NotNow)
+        !matches!(self, Self::SignInFirst | Self::Hidden)
     }
 }
 
@@ -202,7 +230,7 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
     }
     match action {
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
-        Action::Administer | Action::CreateCall => when(standing.administrator, Denial::NotYours),
+        Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::CreateOrganisation => Ok(()),
         Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
         Action::CreateDossier => {
@@ -213,18 +241,20 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::EditDossier
         | Action::DepositDossier
         | Action::TakeBackDossier
-        | Action::WithdrawDossier
-        | Action::ReadOwnOutcome => own_dossier(action, standing, subject),
-        Action::EditCall
-        | Action::AdvanceCall
+        | Action::WithdrawDossier => own_dossier(action, standing, subject),
+        Action::AdvanceCall
         | Action::CountDossiers
+        | Action::ListFiled
         | Action::ManageJury
-        | Action::ReadProgress
         | Action::InviteOfficer
+        | Action::ReadProgress
+        | Action::ReadAssignments
         | Action::AssignDossier
         | Action::ComputeRanking
         | Action::ReadDecisions => officer(action, standing, subject),
-        Action::ReviewDossier | Action::ExamineDossier | Action::Decide => review(action, standing, subject),
+        Action::ReviewDossier | Action::ExamineDossier | Action::Decide | Action::ConfirmDecision => {
+            review(action, standing, subject)
+        }
         Action::DeclareConflicts | Action::ListAssigned => {
             let own = seat(standing)?;
             when(subject.seat.is_none_or(|seat| seat == own.id), Denial::NotYours)?;
@@ -232,27 +262,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
             if action == Action::ListAssigned { declared(standing) } else { Ok(()) }
         }
         Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet => juror(action, standing, subject),
-        Action::ReopenSheet | Action::ImposeRecusal => {
-            let chair = standing.seat.is_some_and(|s| s.chair && s.declared);
-            if action == Action::ReopenSheet {
-                let knows = standing.officer || subject.assignment.own_sheet && !subject.assignment.recused;
-                when(chair, if knows { Denial::NotYours } else { Denial::Hidden })?;
-            } else {
-                known(chair || standing.officer)?;
-            }
-            when(
-                matches!(
-                    phase,
-                    Some(Phase::Closed | Phase::Admissibility | Phase::Marking | Phase::Hearings | Phase::Plenary)
-                ),
-                Denial::NotNow,
-            )
-        }
-        Action::ReadMarks => read_marks(standing, subject),
-        Action::ReadRanking => {
-            let juror = standing.seat.is_some_and(|s| s.declared);
-            known(standing.officer || juror)?;
-            when(standing.officer || phase >= Some(Phase::Plenary), Denial::Hidden)
+        Action::ListSheets | Action::ReopenSheet | Action::ImposeRecusal => preside(action, standing, subject),
+        Action::ListRankings | Action::ReadRanking | Action::ReadMarks | Action::ReadSeverity => {
+            marks(action, standing, subject)
         }
     }
 }
@@ -289,7 +301,6 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }
-        Action::ReadOwnOutcome => when(call.phase >= Phase::Notified, Denial::Hidden),
         _ => Ok(()),
     }
 }
@@ -297,13 +308,16 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
 fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
     let Some(call) = subject.call else { return Err(Denial::Hidden) };
     known(standing.officer)?;
+    if matches!(action, Action::ListFiled | Action::ReadAssignments | Action::ReadDecisions) {
+        return call.unsealed();
+    }
     let now = match action {
-        Action::EditCall => call.phase == Phase::Draft,
         Action::AssignDossier => matches!(call.phase, Phase::Closed | Phase::Admissibility | Phase::Marking),
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
         _ => true,
     };
-    when(now, Denial::NotNow)
+    when(now, Denial::NotNow)?;
+    if action == Action::ComputeRanking { call.marks_open() } else { Ok(()) }
 }
 
 fn review(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
@@ -321,7 +335,7 @@ fn review(action: Action, standing: Standing, subject: &Subject) -> Result<(), D
     when(dossier.state.was_deposited() && !call.phase.sealed(), Denial::Hidden)?;
     let now = match action {
         Action::ExamineDossier => call.phase <= Phase::Marking,
-        Action::Decide => (Phase::Admissibility..=Phase::Deliberation).contains(&call.phase),
+        Action::Decide | Action::ConfirmDecision => (Phase::Admissibility..=Phase::Deliberation).contains(&call.phase),
         _ => true,
     };
     when(now, Denial::NotNow)
@@ -336,30 +350,52 @@ fn juror(action: Action, standing: Standing, subject: &Subject) -> Result<(), De
     when(seat.declared, Denial::DeclareFirst)?;
     match action {
         Action::Mark | Action::LockSheet => {
-            when(call.phase == Phase::Marking && !subject.assignment.locked, Denial::NotNow)
+            let facts = subject.assignment;
+            // What the chair opened again may be put right and signed until the jury has met.
+            let late = facts.reopened && matches!(call.phase, Phase::Hearings | Phase::Plenary);
+            when((call.phase == Phase::Marking || late) && !facts.locked, Denial::NotNow)
         }
         _ => Ok(()),
     }
 }
 
-fn read_marks(standing: Standing, subject: &Subject) -> Result<(), Denial> {
+/// What the chair does, and officers beside them. A chair who is excluded from a dossier is nobody there.
+fn preside(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
+    let Some(call) = subject.call else { return Err(Denial::Hidden) };
+    let facts = subject.assignment;
+    let presides = standing.seat.filter(|seat| seat.chair);
+    let chair = presides.is_some_and(|seat| seat.declared) && !facts.recused;
+    let marking = matches!(call.phase, Phase::Marking | Phase::Hearings | Phase::Plenary);
+    match action {
+        Action::ReopenSheet => {
+            let knows = standing.officer || facts.own_sheet && !facts.recused;
+            when(chair, if knows { Denial::NotYours } else { Denial::Hidden })?;
+            when(marking, Denial::NotNow)
+        }
+        Action::ImposeRecusal => {
+            known(chair || standing.officer)?;
+            when(marking || matches!(call.phase, Phase::Closed | Phase::Admissibility), Denial::NotNow)
+        }
+        _ => {
+            known(standing.officer || presides.is_some())?;
+            when(standing.officer || presides.is_some_and(|seat| seat.declared), Denial::DeclareFirst)?;
+            when(standing.officer || !facts.recused, Denial::Hidden)?;
+            when(!call.phase.sealed(), Denial::NotNow)
+        }
+    }
+}
+
+/// Marks, and what holds them. Whoever may not read the marks now may not read or make a ranking: it holds every one of them.
+fn marks(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
     let Some(call) = subject.call else { return Err(Denial::Hidden) };
     if standing.officer {
-        let seen =
-            call.phase > Phase::Marking || (call.phase == Phase::Marking && call.officers_see_marks_while_marking);
-        return when(seen, Denial::NotNow);
+        return call.marks_open();
     }
-    // A juror sees nobody's marks before locking their own, and never those on a dossier they are excluded from.
-    let facts = subject.assignment;
-    when(!call.phase.sealed(), Denial::Hidden)?;
-    when(
-        standing.seat.is_some_and(|s| s.declared)
-            && facts.assigned
-            && facts.locked
-            && !facts.recused
-            && subject.dossier.is_some(),
-        Denial::Hidden,
-    )
+    // That a call has rankings is no secret; one of them is known to those who may read it alone.
+    let juror = standing.seat.is_some_and(|seat| seat.declared);
+    when(juror, if action == Action::ListRankings { Denial::NotYours } else { Denial::Hidden })?;
+    when(action != Action::ReadSeverity && call.phase >= Phase::Plenary, Denial::Hidden)?;
+    when(action != Action::ReadMarks || !subject.assignment.recused, Denial::Hidden)
 }
 
 #[cfg(test)]

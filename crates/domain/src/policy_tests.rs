@@ -31,7 +31,7 @@ fn juror(declared: bool, chair: bool) -> Actor {
 /// Everyone there is, with what their seat is to the dossier.
 fn people() -> Vec<(&'static str, Option<Actor>, AssignmentFacts)> {
     let none = AssignmentFacts::default();
-    let assigned = AssignmentFacts { assigned: true, recused: false, locked: false, own_sheet: true };
+    let assigned = AssignmentFacts { assigned: true, own_sheet: true, ..none };
     vec![
         ("anonymous", None, none),
         ("stranger", Some(nobody()), none),
@@ -41,10 +41,13 @@ fn people() -> Vec<(&'static str, Option<Actor>, AssignmentFacts)> {
         ("unassigned juror", Some(juror(true, false)), none),
         ("juror", Some(juror(true, false)), assigned),
         ("locked juror", Some(juror(true, false)), AssignmentFacts { locked: true, ..assigned }),
+        ("reopened juror", Some(juror(true, false)), AssignmentFacts { reopened: true, ..assigned }),
         ("recused juror", Some(juror(true, false)), AssignmentFacts { recused: true, ..assigned }),
         ("recused locked juror", Some(juror(true, false)), AssignmentFacts { recused: true, locked: true, ..assigned }),
         ("other sheet", Some(juror(true, false)), AssignmentFacts { own_sheet: false, ..assigned }),
         ("chair", Some(juror(true, true)), assigned),
+        ("chair, other sheet", Some(juror(true, true)), none),
+        ("recused chair", Some(juror(true, true)), AssignmentFacts { recused: true, ..none }),
         ("officer", Some(Actor { officer_of: BTreeSet::from([id(CALL)]), ..nobody() }), none),
         ("other officer", Some(Actor { officer_of: BTreeSet::from([id(88)]), ..nobody() }), none),
         ("administrator", Some(Actor { administrator: true, ..nobody() }), none),
@@ -59,13 +62,16 @@ fn letter(answer: Result<(), Denial>) -> char {
         Err(Denial::NotYours) => 'x',
         Err(Denial::DeclareFirst) => 'd',
         Err(Denial::NotNow) => '-',
+        Err(Denial::Sealed { .. }) => 'e',
+        Err(Denial::MarksSealed) => 'm',
     }
 }
 
 /// The whole table: action × person, one letter per phase, for each state of the dossier that changes an answer.
 fn table() -> String {
     let mut out = String::from(
-        "✓ allowed · s sign in first · x not yours (403) · d declare first (403) · - not now (409) · · hidden (404)\n\
+        "✓ allowed · s sign in first · x not yours (403) · d declare first (403) · - not now (409) · e sealed (409) · \
+         m marks sealed (409) · · hidden (404)\n\
          Phases, in order: draft upcoming open closed admissibility marking hearings plenary deliberation notified archived\n",
     );
     for action in Action::ALL {
@@ -75,7 +81,12 @@ fn table() -> String {
                 let row: String = Phase::ALL
                     .iter()
                     .map(|phase| {
-                        let call = CallFacts { id: id(CALL), phase: *phase, officers_see_marks_while_marking: false };
+                        let call = CallFacts {
+                            id: id(CALL),
+                            phase: *phase,
+                            officers_see_marks_while_marking: false,
+                            closes: Timestamp::UNIX_EPOCH,
+                        };
                         let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
                         let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                         letter(decide(*action, actor.as_ref(), &subject))
@@ -114,7 +125,12 @@ fn a_recused_juror_gets_nothing_about_the_dossier() {
         Action::ReviewDossier,
     ] {
         for phase in Phase::ALL {
-            let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
+            let call = CallFacts {
+                id: id(CALL),
+                phase,
+                officers_see_marks_while_marking: true,
+                closes: Timestamp::UNIX_EPOCH,
+            };
             for state in DossierStateName::ALL {
                 let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
                 let subject = Subject::dossier(call, dossier).with_assignment(assignment);
@@ -135,7 +151,12 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
             continue;
         }
         for phase in [Phase::Upcoming, Phase::Open] {
-            let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
+            let call = CallFacts {
+                id: id(CALL),
+                phase,
+                officers_see_marks_while_marking: true,
+                closes: Timestamp::UNIX_EPOCH,
+            };
             let dossier =
                 DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Deposited };
             let subject = Subject::dossier(call, dossier).with_assignment(assignment);
@@ -149,7 +170,12 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
 #[test]
 fn a_permit_names_what_it_is_for() {
     let applicant = Actor { organisations: BTreeSet::from([id(ORGANISATION)]), ..nobody() };
-    let call = CallFacts { id: id(CALL), phase: Phase::Open, officers_see_marks_while_marking: false };
+    let call = CallFacts {
+        id: id(CALL),
+        phase: Phase::Open,
+        officers_see_marks_while_marking: false,
+        closes: Timestamp::UNIX_EPOCH,
+    };
     let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Draft };
     let subject = Subject::dossier(call, dossier);
     assert_eq!(permit::<acts::EditDossier>(Some(&applicant), &subject).unwrap().on(), id(DOSSIER));
@@ -164,9 +190,47 @@ fn a_permit_names_what_it_is_for() {
 
 #[test]
 fn nobody_declares_for_another_seat() {
-    let call = CallFacts { id: id(CALL), phase: Phase::Marking, officers_see_marks_while_marking: false };
+    let call = CallFacts {
+        id: id(CALL),
+        phase: Phase::Marking,
+        officers_see_marks_while_marking: false,
+        closes: Timestamp::UNIX_EPOCH,
+    };
     let subject = Subject::call(call).with_seat(id(6));
     assert_eq!(decide(Action::DeclareConflicts, Some(&juror(true, false)), &subject), Err(Denial::NotYours));
     let own = subject.with_seat(id(5));
     assert_eq!(decide(Action::DeclareConflicts, Some(&juror(true, false)), &own), Ok(()));
+}
+
+#[test]
+fn whoever_may_not_read_marks_may_not_read_or_make_a_ranking() {
+    for (who, actor, assignment) in people() {
+        for phase in Phase::ALL {
+            for open in [false, true] {
+                let closes = Timestamp::UNIX_EPOCH;
+                let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: open, closes };
+                // The marks of a lot from which a juror is excluded are taken out of what they read.
+                let subject = Subject::call(call).with_assignment(AssignmentFacts { recused: false, ..assignment });
+                let may = |action| decide(action, actor.as_ref(), &subject);
+                for action in [Action::ReadRanking, Action::ListRankings, Action::ComputeRanking] {
+                    assert!(may(action).is_err() || may(Action::ReadMarks).is_ok(), "{who} {action:?} {phase:?}");
+                }
+                if phase == Phase::Marking && who == "officer" {
+                    assert_eq!(may(Action::ComputeRanking), if open { Ok(()) } else { Err(Denial::MarksSealed) });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chair_who_is_excluded_reopens_nothing_there() {
+    for (recused, answer) in [(false, Ok(())), (true, Err(Denial::Hidden))] {
+        let closes = Timestamp::UNIX_EPOCH;
+        let call = CallFacts { id: id(CALL), phase: Phase::Marking, officers_see_marks_while_marking: false, closes };
+        let facts = AssignmentFacts { recused, ..AssignmentFacts::default() };
+        let subject = Subject::call(call).with_assignment(facts);
+        assert_eq!(decide(Action::ReopenSheet, Some(&juror(true, true)), &subject), answer);
+        assert_eq!(decide(Action::ImposeRecusal, Some(&juror(true, true)), &subject).is_ok(), !recused);
+    }
 }

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::grid::{Grid, Mark, MarkError};
-use crate::ids::{DossierId, SeatId, SheetId};
+use crate::ids::{AccountId, DossierId, SeatId, SheetId};
 use crate::text;
 
 /// Longest comment, in characters.
-pub const MAX_COMMENT: usize = 4_000;
+pub const MAX_COMMENT: usize = text::MOST;
 
 /// What a juror wrote for one criterion.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// Where a sheet stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SheetState {
     /// Being written.
     Draft,
@@ -31,6 +31,19 @@ pub enum SheetState {
         /// When.
         at: Timestamp,
     },
+    /// Was signed, and is being put right: it counts again once it is locked again.
+    Reopened(Reopening),
+}
+
+/// How a sheet came to be open again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopening {
+    /// Who opened it.
+    pub by: AccountId,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A score sheet.
@@ -42,7 +55,7 @@ pub struct Sheet {
     pub seat: SeatId,
     /// On what.
     pub dossier: DossierId,
-    /// Draft or locked.
+    /// Draft, locked or open again.
     pub state: SheetState,
     /// Grows by one at every change.
     pub revision: i64,
@@ -119,12 +132,34 @@ pub enum SheetError {
     /// A reopening says why.
     #[error("a reason is needed")]
     NoReason,
+    /// The reason is too long.
+    #[error("a reason of {0} characters")]
+    ReasonTooLong(usize),
+}
+
+impl SheetState {
+    /// Stable text, as stored.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Locked { .. } => "locked",
+            Self::Reopened(_) => "reopened",
+        }
+    }
 }
 
 impl Sheet {
     /// Whether it is locked.
     pub const fn is_locked(&self) -> bool {
         matches!(self.state, SheetState::Locked { .. })
+    }
+
+    /// How it came to be open again, while it is.
+    pub const fn reopening(&self) -> Option<&Reopening> {
+        match &self.state {
+            SheetState::Reopened(reopening) => Some(reopening),
+            _ => None,
+        }
     }
 
     /// Applies changes, all of them or none; returns the sheet and the criteria that changed.
@@ -212,15 +247,19 @@ impl Sheet {
     /// Opens it again, by the chair and with a reason.
     ///
     /// # Errors
-    /// [`SheetError::NotLocked`], [`SheetError::NoReason`].
-    pub fn reopen(self, reason: &str) -> Result<Self, SheetError> {
+    /// [`SheetError::NotLocked`], [`SheetError::NoReason`], [`SheetError::ReasonTooLong`].
+    pub fn reopen(self, by: AccountId, reason: &str, at: Timestamp) -> Result<Self, SheetError> {
         if !self.is_locked() {
             return Err(SheetError::NotLocked);
         }
-        if text::clean(reason).is_empty() {
+        let reason = text::clean(reason);
+        if reason.is_empty() {
             return Err(SheetError::NoReason);
         }
-        Ok(Self { state: SheetState::Draft, revision: self.revision + 1, ..self })
+        if let Err(length) = text::bounded(&reason) {
+            return Err(SheetError::ReasonTooLong(length));
+        }
+        Ok(Self { state: SheetState::Reopened(Reopening { by, reason, at }), revision: self.revision + 1, ..self })
     }
 }
 

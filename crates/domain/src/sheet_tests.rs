@@ -47,8 +47,14 @@ fn a_sheet_is_locked_once_complete_and_then_stays() {
     let locked = sheet.lock(&grid, now).unwrap();
     assert_eq!(locked.clone().write(&change("A1", 4, ""), &grid), Err(SheetError::Locked));
     assert_eq!(locked.clone().lock(&grid, now), Err(SheetError::Locked));
-    assert_eq!(locked.clone().reopen("  "), Err(SheetError::NoReason));
-    assert!(!locked.reopen("Erreur de dossier").unwrap().is_locked());
+    let chair = Uuid::from_u128(7).into();
+    assert_eq!(locked.clone().reopen(chair, "  ", now), Err(SheetError::NoReason));
+    assert_eq!(locked.clone().reopen(chair, &"é".repeat(4_001), now), Err(SheetError::ReasonTooLong(4_001)));
+    // Open again it says who, why and when; locked again it counts as before.
+    let open = locked.reopen(chair, " Erreur de dossier ", now).unwrap();
+    assert_eq!(open.reopening(), Some(&Reopening { by: chair, reason: "Erreur de dossier".into(), at: now }));
+    let (open, _) = open.write(&change("A2", 4, ""), &grid).unwrap();
+    assert!(open.lock(&grid, now).unwrap().is_locked());
 }
 
 #[test]

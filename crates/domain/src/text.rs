@@ -20,6 +20,18 @@ pub fn compact(input: &str) -> String {
     input.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}' | '\u{2009}')).collect()
 }
 
+/// Most characters of a reason or a comment.
+pub const MOST: usize = 4_000;
+
+/// Whether a text is short enough to be kept, printed and put into a spreadsheet's cell.
+///
+/// # Errors
+/// Its length, when it has more than [`MOST`] characters.
+pub fn bounded(input: &str) -> Result<(), usize> {
+    let length = length(input);
+    if length > MOST { Err(length) } else { Ok(()) }
+}
+
 /// The length a person counts: characters, not bytes.
 pub fn length(input: &str) -> usize {
     input.chars().count()

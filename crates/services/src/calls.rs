@@ -1,5 +1,7 @@
 //! Calls: what everyone may read of them, and what their officers do.
 
+use std::cmp::Reverse;
+
 use ami_database::calls::{self as rows, Call};
 use ami_domain::call::{AdvanceError, CallDefinition, CallState, Phase};
 use ami_domain::ids::AccountId;
@@ -61,18 +63,20 @@ fn summary(app: &Arrival, call: Call) -> CallSummary {
 
 /// A part of the calls that the reader may see, newest first.
 pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
-    part.cut("calls", list_calls(app, who).await?, |c| c.code.clone())
+    let mut calls = visible(app, who).await?;
+    calls.sort_by_key(|c| Reverse(c.id));
+    Ok(part.cut("calls", calls, |c| Reverse(c.id))?.map(|c| summary(app, c)))
 }
 
 /// The calls that the reader may see, newest first.
 pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
-    let now = app.at;
-    let calls = rows::all(app.database.read()).await?;
-    Ok(calls
-        .into_iter()
-        .filter(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(now))).is_ok())
-        .map(|c| summary(app, c))
-        .collect())
+    Ok(visible(app, who).await?.into_iter().map(|c| summary(app, c)).collect())
+}
+
+async fn visible(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Call>> {
+    let mut calls = rows::all(app.database.read()).await?;
+    calls.retain(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok());
+    Ok(calls)
 }
 
 /// One call.

@@ -268,6 +268,7 @@ fn refusal(call: &Call, error: DossierError) -> Error {
         },
         DossierError::InvalidTransition { .. } => Error::new(Kind::Conflict, "not-now"),
         DossierError::NoReason => Error::field("/comment", "reason-needed"),
+        DossierError::ReasonTooLong(length) => Error::too_long("/comment", length),
     }
 }
 

@@ -116,6 +116,11 @@ impl Error {
         Self::invalid(vec![Problem { pointer: pointer.into(), code: code.into(), args: vec![] }])
     }
 
+    /// A text that is longer than it may be.
+    pub(crate) fn too_long(pointer: &str, length: usize) -> Self {
+        Self::invalid(vec![Problem::too_long(pointer, length)])
+    }
+
     /// The same, with something the sentence needs.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
@@ -140,6 +145,12 @@ impl Error {
 }
 
 impl Problem {
+    /// A text that is longer than it may be.
+    pub(crate) fn too_long(pointer: &str, length: usize) -> Self {
+        let args = vec![("length", length.to_string()), ("max", ami_domain::text::MOST.to_string())];
+        Self { pointer: pointer.to_owned(), code: "text-long".into(), args }
+    }
+
     /// A wrong answer to a form field.
     pub fn of_field(field: &str, error: &FieldError) -> Self {
         let pointer = match &error.at {
@@ -157,9 +168,13 @@ impl From<Denial> for Error {
             Denial::SignInFirst => Kind::SignInFirst,
             Denial::Hidden => Kind::NotFound,
             Denial::NotYours | Denial::DeclareFirst => Kind::Forbidden,
-            Denial::NotNow => Kind::Conflict,
+            Denial::NotNow | Denial::Sealed { .. } | Denial::MarksSealed => Kind::Conflict,
         };
-        Self::new(kind, denial.code())
+        let error = Self::new(kind, denial.code());
+        match denial {
+            Denial::Sealed { closes } => error.with("closes", ami_views::date_time(closes)),
+            _ => error,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use ami_database::{accounts, dossiers, organisations};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
-use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::text;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -123,7 +123,7 @@ fn next_label(seats: &[Seat]) -> String {
 
 /// A part of the jury with its progress.
 pub async fn page_seats(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<SeatView>> {
-    part.cut("seats", list_seats(app, who, code).await?, |s| s.id.to_string())
+    part.cut("seats", list_seats(app, who, code).await?, |s| (s.label.len(), s.label.clone()))
 }
 
 /// The jury with its progress.
@@ -192,6 +192,9 @@ pub struct AssignmentCell {
 }
 
 /// Which seat was asked for which admissible dossier, by number.
+///
+/// # Errors
+/// `sealed` before closing.
 pub async fn list_assignments(
     app: &Arrival,
     who: Option<&Actor>,
@@ -199,7 +202,6 @@ pub async fn list_assignments(
     part: &Part,
 ) -> Result<Page<AssignmentRow>> {
     let (call, which) = assignable(app, who, code).await?;
-    let Some(which) = which else { return Ok(Page { items: vec![], next: None }) };
     let page = crate::review::page_of_filed(app, &which, part).await?;
     let rows = assignment_rows(app, &call, &page.items).await?;
     Ok(Page { items: rows, next: page.next })
@@ -208,32 +210,28 @@ pub async fn list_assignments(
 /// How many dossiers may be assigned.
 pub async fn count_assignments(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<usize> {
     let (_, which) = assignable(app, who, code).await?;
-    let Some(which) = which else { return Ok(0) };
     let count = dossiers::count_filed(app.database.read(), &which).await?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Which seat was asked for one admissible dossier.
 pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
-    let (call, which) = assignable(app, who, code).await?;
+    let (call, _) = assignable(app, who, code).await?;
     let found = dossiers::find(app.database.read(), id).await?;
-    let found =
-        found.filter(|d| which.is_some() && d.call == call.id && d.state_name() == DossierStateName::Admissible);
+    let found = found.filter(|d| d.call == call.id && d.state_name() == DossierStateName::Admissible);
     let mut rows = assignment_rows(app, &call, &[found.ok_or_else(Error::not_found)?]).await?;
     rows.pop().ok_or_else(Error::not_found)
 }
 
-/// The call, and which of its dossiers may be assigned: none before closing.
-async fn assignable(
-    app: &Arrival,
-    who: Option<&Actor>,
-    code: &str,
-) -> Result<(Call, Option<dossiers::Filed<'static>>)> {
+/// The call, and which of its dossiers may be assigned.
+///
+/// # Errors
+/// `sealed` before closing.
+async fn assignable(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<(Call, dossiers::Filed<'static>)> {
     let call = load_call(app.database.read(), code).await?;
-    let facts = call.facts(app.at);
-    decide(Action::ReadProgress, who, &Subject::call(facts))?;
+    decide(Action::ReadAssignments, who, &Subject::call(call.facts(app.at)))?;
     let which = dossiers::Filed { call: call.id, lot: None, state: Some(DossierStateName::Admissible) };
-    Ok((call, (!facts.phase.sealed()).then_some(which)))
+    Ok((call, which))
 }
 
 async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Result<Vec<AssignmentRow>> {
@@ -295,11 +293,12 @@ pub async fn assign_dossiers(
             if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
                 return Err(Error::not_found());
             }
-            let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+            let named = dossiers::some(tx.read(), add.iter().copied()).await?;
             let recusals = rows::recusals(tx.read(), call.id).await?;
             let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
             for id in add {
-                let dossier = filed.iter().find(|d| d.id == *id).ok_or_else(Error::not_found)?;
+                let dossier = named.get(id).filter(|d| d.call == call.id && d.state_name().was_deposited());
+                let dossier = dossier.ok_or_else(Error::not_found)?;
                 let number = call.definition.dossier_number(dossier.number);
                 if dossier.state_name() != DossierStateName::Admissible {
                     return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
@@ -317,7 +316,8 @@ pub async fn assign_dossiers(
                 }
                 // Read again to be kept from its juror, who may lock it at this moment.
                 let sheet = rows::sheet_for_update(tx, asked.id, &call.definition.grid).await?;
-                if sheet.is_some_and(|s| s.is_locked()) {
+                // One that was signed and is being put right is no less its juror's opinion.
+                if sheet.is_some_and(|s| s.is_locked() || s.reopening().is_some()) {
                     return Err(Error::new(Kind::Conflict, "assign-locked"));
                 }
             }
@@ -420,12 +420,12 @@ pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, c
             let permit = permit::<acts::DeclareConflicts>(work.who(), &subject.with_seat(seat))?;
             let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
             let recusals = declared(work, &call, seat, &filed, conflicts)?;
-            for recusal in &recusals {
-                rows::insert_recusal(tx, &permit, recusal).await?;
-            }
             let excluded: BTreeSet<DossierId> =
                 filed.iter().filter(|d| is_recused(&recusals, seat, d.id, &d.lot)).map(|d| d.id).collect();
             rows::unassign(tx, &permit, &excluded.into_iter().collect::<Vec<_>>(), work.at()).await?;
+            for recusal in &recusals {
+                rows::insert_recusal(tx, &permit, call.id, recusal).await?;
+            }
             rows::set_declared(tx, &permit, work.at()).await?;
             let details = json!({ "seat": seat, "conflicts": recusals.len() });
             let subject = ("call", code.clone());
@@ -451,6 +451,9 @@ fn declared(
         let wrong = |code: &str| Problem { pointer: format!("/{i}"), code: code.into(), args: vec![] };
         if conflict.reason == RecusalReason::Other && comment.is_empty() {
             problems.push(wrong("conflict-comment"));
+        }
+        if let Err(length) = text::bounded(&comment) {
+            problems.push(Problem::too_long(&format!("/{i}"), length));
         }
         match scope(call, filed, conflict) {
             None => problems.push(wrong("conflict-scope")),
@@ -490,7 +493,7 @@ pub async fn impose_recusal(
             let (tx, seat) = (work.tx, *seat);
             let call = hold_call(tx, code).await?;
             let subject = Subject::call(call.facts(work.at())).with_seat(seat);
-            let permit = permit::<acts::ImposeRecusal>(work.who(), &subject)?;
+            decide(Action::ImposeRecusal, work.who(), &subject)?;
             if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
                 return Err(Error::not_found());
             }
@@ -500,6 +503,21 @@ pub async fn impose_recusal(
             if comment.is_empty() {
                 return Err(Error::field("/comment", "reason-needed"));
             }
+            text::bounded(&comment).map_err(|length| Error::too_long("/comment", length))?;
+            // Whoever is excluded from a dossier excludes no rival from it: that, too, would take marks away.
+            let before = rows::recusals(tx.read(), call.id).await?;
+            let own = work.who().and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
+            let covered = |d: &&Dossier| match &scope {
+                RecusalScope::Lot(lot) => d.lot == *lot,
+                RecusalScope::Dossier(id) => d.id == *id,
+            };
+            let recused = |d: &Dossier| own.is_some_and(|own| is_recused(&before, own, d.id, &d.lot));
+            let lot_recused = own.is_some_and(|own| before.iter().any(|r| r.seat == own && r.scope == scope));
+            let facts = AssignmentFacts {
+                recused: lot_recused || filed.iter().filter(covered).any(recused),
+                ..AssignmentFacts::default()
+            };
+            let permit = permit::<acts::ImposeRecusal>(work.who(), &subject.with_assignment(facts))?;
             let recusal = Recusal {
                 id: work.id(),
                 seat,
@@ -509,11 +527,11 @@ pub async fn impose_recusal(
                 origin: RecusalOrigin::Imposed,
                 at: work.at(),
             };
-            rows::insert_recusal(tx, &permit, &recusal).await?;
             let all = [recusal];
             let excluded: Vec<DossierId> =
                 filed.iter().filter(|d| is_recused(&all, seat, d.id, &d.lot)).map(|d| d.id).collect();
             rows::unassign(tx, &permit, &excluded, work.at()).await?;
+            rows::insert_recusal(tx, &permit, call.id, &all[0]).await?;
             let details = json!({ "seat": seat, "dossiers": excluded });
             let subject = ("call", code.clone());
             work.record(Some(call.id), Some(permit.by()), Action::ImposeRecusal, subject, details).await?;

@@ -26,6 +26,7 @@ pub mod organisations;
 pub mod outbox;
 pub mod part;
 pub mod pieces;
+pub mod presiding;
 pub mod rankings;
 pub mod review;
 pub mod sheets;
@@ -89,6 +90,7 @@ async fn about_for_seat(
     Ok(subject.with_assignment(AssignmentFacts {
         assigned: sheet.is_some(),
         locked: sheet.as_ref().is_some_and(ami_domain::sheet::Sheet::is_locked),
+        reopened: sheet.as_ref().is_some_and(|s| s.reopening().is_some()),
         recused: ami_domain::jury::is_recused(&recusals, seat.id, dossier.id, &dossier.lot),
         own_sheet: true,
     }))

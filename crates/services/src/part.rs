@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
 
@@ -47,11 +49,11 @@ impl Part {
     ///
     /// # Errors
     /// `cursor` when it is not one that this list gave.
-    pub(crate) fn after<K: std::str::FromStr>(&self, list: &str) -> Result<Option<K>> {
+    pub(crate) fn after<K: DeserializeOwned>(&self, list: &str) -> Result<Option<K>> {
         let Begin::After(Some(cursor)) = &self.begin else { return Ok(None) };
         let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let key = text.as_deref().and_then(|t| t.strip_prefix(list)).and_then(|t| t.strip_prefix(' '));
-        key.and_then(|k| k.parse().ok()).map(Some).ok_or_else(|| Error::field("/cursor", "cursor"))
+        key.and_then(|k| serde_json::from_str(k).ok()).map(Some).ok_or_else(|| Error::field("/cursor", "cursor"))
     }
 
     /// How many items are skipped.
@@ -62,17 +64,18 @@ impl Part {
         }
     }
 
-    /// The part of a list that is short enough to be read whole.
+    /// The part of a list that is short enough to be read whole, and is in the order of its keys. A cursor names a place in that
+    /// order, not an item: it leads on when its item is gone.
     ///
     /// # Errors
     /// `cursor` when it is not one that this list gave.
-    pub fn cut<T>(&self, list: &'static str, all: Vec<T>, key: impl Fn(&T) -> String) -> Result<Page<T>> {
-        let begin = match self.after::<String>(list)? {
+    pub fn cut<T, K>(&self, list: &'static str, all: Vec<T>, key: impl Fn(&T) -> K) -> Result<Page<T>>
+    where
+        K: Ord + Serialize + DeserializeOwned,
+    {
+        let begin = match self.after::<K>(list)? {
             None => self.skip(),
-            Some(after) => {
-                let at = all.iter().position(|item| key(item) == after);
-                at.ok_or_else(|| Error::field("/cursor", "cursor"))? + 1
-            }
+            Some(after) => all.partition_point(|item| key(item) <= after),
         };
         Ok(Page::of(list, self.limit, all.into_iter().skip(begin).take(self.limit + 1).collect(), key))
     }
@@ -80,10 +83,11 @@ impl Part {
 
 impl<T> Page<T> {
     /// From one item more than asked for, where there is one.
-    pub(crate) fn of(list: &str, limit: usize, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Self {
+    pub(crate) fn of<K: Serialize>(list: &str, limit: usize, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|item| URL_SAFE_NO_PAD.encode(format!("{list} {}", key(item))));
+        let place = items.last().filter(|_| more).and_then(|item| serde_json::to_string(&key(item)).ok());
+        let next = place.map(|place| URL_SAFE_NO_PAD.encode(format!("{list} {place}")));
         Self { items, next }
     }
 
@@ -105,7 +109,7 @@ mod tests {
     fn cursors_lead_through_a_list_once() {
         let (mut cursor, mut seen) = (None, Vec::new());
         loop {
-            let page = part(cursor, 3).cut("n", (1..=7).collect(), i32::to_string).unwrap();
+            let page = part(cursor, 3).cut("n", (1..=7).collect(), |n| *n).unwrap();
             assert!(page.items.len() <= 3);
             seen.extend(page.items);
             cursor = page.next;
@@ -115,16 +119,23 @@ mod tests {
         }
         assert_eq!(seen, (1..=7).collect::<Vec<_>>());
         // Exactly full is the end.
-        assert!(part(None, 7).cut("n", (1..=7).collect(), i32::to_string).unwrap().next.is_none());
-        assert_eq!(Part::page(3, 3).cut("n", (1..=7).collect(), i32::to_string).unwrap().items, [7]);
-        assert!(Part::page(usize::MAX, 3).cut("n", vec![1], i32::to_string).unwrap().items.is_empty());
+        assert!(part(None, 7).cut("n", (1..=7).collect(), |n| *n).unwrap().next.is_none());
+        assert_eq!(Part::page(3, 3).cut("n", (1..=7).collect(), |n| *n).unwrap().items, [7]);
+        assert!(Part::page(usize::MAX, 3).cut("n", vec![1], |n| *n).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn a_cursor_leads_on_when_its_item_is_gone() {
+        let first = part(None, 3).cut("n", (1..=7).collect(), |n: &i32| *n).unwrap();
+        let left: Vec<i32> = (1..=7).filter(|n| ![2, 3].contains(n)).collect();
+        assert_eq!(part(first.next, 3).cut("n", left, |n| *n).unwrap().items, [4, 5, 6]);
     }
 
     #[test]
     fn a_cursor_of_another_list_is_refused() {
-        let cursor = part(None, 1).cut("n", vec![1, 2], i32::to_string).unwrap().next;
+        let cursor = part(None, 1).cut("n", vec![1, 2], |n| *n).unwrap().next;
         for bad in [cursor.clone().unwrap(), "x".into(), "é".into(), String::new(), URL_SAFE_NO_PAD.encode("m 9")] {
-            let error = part(Some(bad), 1).cut("m", vec![1, 2], i32::to_string).unwrap_err();
+            let error = part(Some(bad), 1).cut("m", vec![1, 2], |n| *n).unwrap_err();
             assert_eq!(error.problems[0].code, "cursor");
         }
     }

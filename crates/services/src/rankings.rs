@@ -5,6 +5,7 @@ mod insights;
 mod print;
 mod view;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,11 +15,12 @@ use ami_database::rankings::{self as rows, Snapshot};
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{DossierId, RankingId};
 use ami_domain::jury::is_recused;
-use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_scoring as scoring;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, hold_call, load_call};
 
 pub use insights::{
@@ -41,7 +43,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
     if let Some(id) = app.done_before::<RankingId>(who).await? {
         return read_view(&load(app, who, id).await?.1);
     }
-    let (inputs, about) = inputs::gather(app, &call, now).await?;
+    let (inputs, about, upsets) = inputs::gather(app, &call, now).await?;
     let id: RankingId = app.id();
     // Drawing weights takes a core for a while: not one that answers requests.
     let computation = {
@@ -59,6 +61,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         input_sha256: view.input_sha256.clone(),
         inputs,
         result: serde_json::to_string(&view).map_err(Error::internal)?,
+        upsets,
     };
     let given = (code.to_owned(), call.state, call.revision, snapshot);
     let kept = app
@@ -131,12 +134,22 @@ pub(crate) fn read_view(snapshot: &Snapshot) -> Result<RankingView> {
 pub async fn list_rankings(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<RankingSummary>> {
     let conn = app.database.read();
     let call = load_call(conn, code).await?;
-    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
+    decide(Action::ListRankings, who, &Subject::call(call.facts(app.at)))?;
     let found = rows::rankings(conn, call.id).await?;
     Ok(found
         .into_iter()
-        .map(|(id, computed_at, input_sha256)| RankingSummary { id: id.uuid(), computed_at, input_sha256 })
+        .map(|r| RankingSummary { id: r.id.uuid(), computed_at: r.computed_at, input_sha256: r.input_sha256 })
         .collect())
+}
+
+/// A part of the rankings of a call, newest first.
+pub async fn page_rankings(
+    app: &Arrival,
+    who: Option<&Actor>,
+    code: &str,
+    part: &Part,
+) -> Result<Page<RankingSummary>> {
+    part.cut("rankings", list_rankings(app, who, code).await?, |r| Reverse((r.computed_at, r.id)))
 }
 
 async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call, Snapshot)> {
@@ -144,8 +157,7 @@ async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
     let call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
-    // Its id is no secret of the call's: whoever may not read rankings learns nothing, not even that this one exists.
-    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).map_err(|_| Error::not_found())?;
+    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
     Ok((call, snapshot))
 }
 
@@ -155,20 +167,20 @@ pub async fn show_ranking(app: &Arrival, who: Option<&Actor>, id: RankingId) -> 
     readable(app, who, &call, read_view(&snapshot)?).await
 }
 
-/// What a reader may see of a ranking.
+/// What a reader may see of a ranking: the policy is asked for each lot, and for what is said of the jurors.
 async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, mut view: RankingView) -> Result<RankingView> {
-    if who.is_some_and(|a| a.officer_of.contains(&call.id)) {
-        return Ok(view);
+    let subject = Subject::call(call.facts(app.at));
+    if decide(Action::ReadSeverity, who, &subject).is_err() {
+        view.severity = None;
     }
-    view.severity = None;
-    if let Some(seat) = who.and_then(|a| a.seats.get(&call.id)) {
-        let recusals = jury::recusals(app.database.read(), call.id).await?;
-        for lot in &mut view.lots {
-            let excluded = |d: &RankedDossier| is_recused(&recusals, seat.id, d.id.into(), &lot.code);
-            if lot.dossiers.iter().any(excluded) {
-                lot.dossiers.clear();
-                lot.robustness = None;
-            }
+    let own = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
+    let recusals = if own.is_some() { jury::recusals(app.database.read(), call.id).await? } else { vec![] };
+    for lot in &mut view.lots {
+        let recused = |d: &RankedDossier| own.is_some_and(|own| is_recused(&recusals, own, d.id.into(), &lot.code));
+        let facts = AssignmentFacts { recused: lot.dossiers.iter().any(recused), ..AssignmentFacts::default() };
+        if decide(Action::ReadMarks, who, &subject.with_assignment(facts)).is_err() {
+            lot.dossiers.clear();
+            lot.robustness = None;
         }
     }
     Ok(view)
@@ -178,20 +190,39 @@ async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, mut view: Ran
 pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<Vec<u8>> {
     let (call, snapshot) = load(app, who, id).await?;
     let view = readable(app, who, &call, read_view(&snapshot)?).await?;
-    let decisions = rows::decisions(app.database.read(), call.id).await?;
+    let conn = app.database.read();
+    let decisions: BTreeMap<DossierId, _> = rows::decisions_with_states(conn, call.id)
+        .await?
+        .into_iter()
+        .map(|(d, state)| (d.dossier, (d, state)))
+        .collect();
+    let grounds = crate::decisions::Grounds::load(conn, call.id, None).await?;
     let work = move || {
         let decided = |d: &RankedDossier| {
-            let decision = decisions.get(&DossierId::from(d.id))?;
-            ami_views::message(&format!("decision-{}", decision.kind.as_str().replace('_', "-")), &[])
+            let (decision, state) = decisions.get(&DossierId::from(d.id))?;
+            let word = ami_views::message(&format!("decision-{}", decision.kind.as_str().replace('_', "-")), &[])?;
+            // What no longer rests on anything is not printed as if it did.
+            match grounds.stale(decision, *state) {
+                None => Some(word),
+                Some(_) => ami_views::message("decision-to-confirm", &[("decision", word)]),
+            }
         };
         ami_documents::ranking_pdf(&print::document(&call, &view, |d| decided(d).unwrap_or_default()))
     };
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)
 }
 
-/// The newest ranking of a call, with whether there is one at all.
+/// The newest ranking of a call, for whoever decides on it: its place, and which dossiers it has.
 pub(crate) async fn latest(app: &Arrival, call: &Call) -> Result<Option<RankingView>> {
     rows::latest(app.database.read(), call.id).await?.as_ref().map(read_view).transpose()
+}
+
+/// The same, for a reader: none while they may not read the marks that it holds.
+pub(crate) async fn latest_read(app: &Arrival, who: Option<&Actor>, call: &Call) -> Result<Option<RankingView>> {
+    match decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))) {
+        Ok(()) => latest(app, call).await,
+        Err(_) => Ok(None),
+    }
 }
 
 /// Refuses when there is no ranking yet.

@@ -19,7 +19,9 @@ use uuid::Uuid;
 use crate::dossiers::load_contents;
 use crate::part::{Page, Part};
 use crate::pieces::PieceView;
-use crate::{Actor, Arrival, Error, Kind, Result, about, about_for_seat, load_call, load_dossier, lock_dossier};
+use crate::{
+    Actor, Arrival, Error, Kind, Problem, Result, about, about_for_seat, load_call, load_dossier, lock_dossier,
+};
 
 /// How many dossiers a lot has: all that the authority knows before closing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -91,7 +93,7 @@ pub struct FiledSummary {
     pub inadmissible_because: Option<String>,
 }
 
-/// Which filed dossiers are listed; empty words and those that the call does not know filter nothing.
+/// Which filed dossiers are listed; empty words filter nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FiledFilter<'a> {
     /// The lot's code.
@@ -101,9 +103,25 @@ pub struct FiledFilter<'a> {
 }
 
 impl FiledFilter<'_> {
-    fn of<'c>(&self, call: &'c Call) -> rows::Filed<'c> {
+    /// What is listed.
+    ///
+    /// # Errors
+    /// A lot or a state that the call does not know: nobody reads a list of everything in place of what they asked for.
+    fn of<'c>(&self, call: &'c Call) -> Result<rows::Filed<'c>> {
+        let mut problems = Vec::new();
+        let mut wrong = |pointer: &str, code: &str, value: &str| {
+            let args = vec![("value", value.to_owned())];
+            problems.push(Problem { pointer: pointer.into(), code: code.into(), args });
+        };
         let lot = call.definition.lot(self.lot).map(|lot| lot.code.as_str());
-        rows::Filed { call: call.id, lot, state: DossierStateName::parse(self.state) }
+        if lot.is_none() && !self.lot.is_empty() {
+            wrong("/lot", "filter-lot", self.lot);
+        }
+        let state = DossierStateName::parse(self.state);
+        if state.is_none() && !self.state.is_empty() {
+            wrong("/state", "filter-state", self.state);
+        }
+        if problems.is_empty() { Ok(rows::Filed { call: call.id, lot, state }) } else { Err(Error::invalid(problems)) }
     }
 }
 
@@ -113,20 +131,14 @@ impl FiledFilter<'_> {
 /// `sealed` before closing.
 async fn unsealed(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
     let call = load_call(app.database.read(), code).await?;
-    let facts = call.facts(app.at);
-    decide(Action::CountDossiers, who, &Subject::call(facts))?;
-    if facts.phase.sealed() {
-        return Err(
-            Error::new(Kind::Conflict, "sealed").with("closes", ami_views::date_time(call.definition.calendar.closes))
-        );
-    }
+    decide(Action::ListFiled, who, &Subject::call(call.facts(app.at)))?;
     Ok(call)
 }
 
 /// The filed dossiers of a call, by number.
 ///
 /// # Errors
-/// `sealed` before closing.
+/// `sealed` before closing; a filter that the call does not know.
 pub async fn list_filed(
     app: &Arrival,
     who: Option<&Actor>,
@@ -135,7 +147,7 @@ pub async fn list_filed(
     part: &Part,
 ) -> Result<Page<FiledSummary>> {
     let call = unsealed(app, who, code).await?;
-    let page = page_of_filed(app, &filter.of(&call), part).await?;
+    let page = page_of_filed(app, &filter.of(&call)?, part).await?;
     let applicants = organisations::some(app.database.read(), page.items.iter().map(|d| d.organisation)).await?;
     Ok(page.map(|d| {
         let org = applicants.get(&d.organisation);
@@ -168,8 +180,8 @@ pub async fn count_filed(
 ) -> Result<(usize, usize)> {
     let call = unsealed(app, who, code).await?;
     let conn = app.database.read();
-    let kept = rows::count_filed(conn, &filter.of(&call)).await?;
-    let all = rows::count_filed(conn, &FiledFilter::default().of(&call)).await?;
+    let kept = rows::count_filed(conn, &filter.of(&call)?).await?;
+    let all = rows::count_filed(conn, &FiledFilter::default().of(&call)?).await?;
     Ok((usize::try_from(kept).unwrap_or(usize::MAX), usize::try_from(all).unwrap_or(usize::MAX)))
 }
 
@@ -178,7 +190,7 @@ pub(crate) async fn page_of_filed(app: &Arrival, which: &rows::Filed<'_>, part: 
     let after = part.after("filed")?.unwrap_or(0);
     let (skip, limit) = (part.skip() as u64, part.limit as u64 + 1);
     let found = rows::filed(app.database.read(), which, after, skip, limit).await?;
-    Ok(Page::of("filed", part.limit, found, |d| d.number.to_string()))
+    Ok(Page::of("filed", part.limit, found, |d| d.number))
 }
 
 /// A filed dossier whole, for an officer or a juror. Built field by field: what a juror may not see is never put in.
@@ -228,7 +240,7 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
     let loaded = load_contents(app.at, conn, call, dossier).await?;
     let definition = &loaded.call.definition;
     let shown = |hidden: bool| officer || !hidden;
-    let visible = |code: &str| definition.form.field(code).is_some_and(|f| shown(f.hidden_from_jury));
+    let visible = |code: &str| officer || definition.form.shown_to_jury(code);
     Ok(FiledDossier {
         id: id.uuid(),
         number: definition.dossier_number(loaded.dossier.number),
@@ -252,6 +264,7 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
         answers: loaded.answers.iter().filter(|(k, _)| visible(k)).map(|(k, v)| (k.clone(), v.to_json())).collect(),
         computed: completeness::computed(definition, &loaded.answers)
             .into_iter()
+            .filter(|(k, _)| visible(k))
             .map(|(k, v)| (k, Answer::Decimal(v).to_json()))
             .collect(),
         pieces: loaded
@@ -280,6 +293,7 @@ pub async fn examine_dossier(
             };
             let examined = dossier.examine(finding).map_err(|error| match error {
                 DossierError::NoReason => Error::field("/comment", "reason-needed"),
+                DossierError::ReasonTooLong(length) => Error::too_long("/comment", length),
                 _ => Error::new(Kind::Conflict, "not-now"),
             })?;
             rows::save_state(work.tx, &permit, &examined).await?;

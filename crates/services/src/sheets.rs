@@ -24,7 +24,7 @@ use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, load_dossier};
 pub struct SheetSummary {
     /// Its id.
     pub id: Uuid,
-    /// `draft` or `locked`.
+    /// `draft`, `locked` or `reopened`.
     pub state: &'static str,
     /// Criteria that have a mark.
     pub marked: usize,
@@ -65,6 +65,20 @@ pub struct SheetView {
     pub comments: BTreeMap<String, String>,
     /// What keeps it from being locked, by criterion: `mark` or `comment`.
     pub missing: BTreeMap<String, &'static str>,
+    /// How it came to be open again, while it is.
+    pub reopened: Option<ReopenedView>,
+}
+
+/// How a sheet came to be open again.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReopenedView {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The account of who did it.
+    pub by: Uuid,
+    /// Why.
+    pub reason: String,
 }
 
 /// What to change.
@@ -81,7 +95,7 @@ pub struct SheetChanges {
 fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetSummary {
     SheetSummary {
         id: sheet.id.uuid(),
-        state: if sheet.is_locked() { "locked" } else { "draft" },
+        state: sheet.state.as_str(),
         marked: sheet.entries.values().filter(|e| e.mark.is_some()).count(),
         criteria: call.definition.grid.criteria().count(),
         dossier: SheetDossier {
@@ -119,12 +133,15 @@ fn view(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> Shee
                 })
                 .collect()
         },
+        reopened: sheet.reopening().map(|r| ReopenedView { at: r.at, by: r.by.uuid(), reason: r.reason.clone() }),
     }
 }
 
 /// A part of the sheets one was asked for.
 pub async fn page_sheets(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<SheetSummary>> {
-    part.cut("sheets", list_sheets(app, who).await?, |s| s.id.to_string())
+    let mut sheets = list_sheets(app, who).await?;
+    sheets.sort_by_key(|s| s.id);
+    part.cut("sheets", sheets, |s| s.id)
 }
 
 /// The sheets one was asked for, in every call where one sits and has declared conflicts.
@@ -172,14 +189,15 @@ async fn place(
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let (seat, dossier): (SeatId, DossierId) = rows::sheet_place(conn, id).await?.ok_or_else(Error::not_found)?;
     let (call, dossier) = load_dossier(conn, dossier).await?;
-    let own = who.and_then(|a| a.seats.get(&call.id)).is_some_and(|s| s.id == seat);
+    let mine = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
+    let own = mine == Some(seat);
     let recusals = rows::recusals(conn, call.id).await?;
     let facts = DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name() };
     let subject = Subject::dossier(call.facts(at), facts).with_sheet(id).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
-        recused: is_recused(&recusals, seat, dossier.id, &dossier.lot),
-        locked: false,
+        recused: mine.is_some_and(|mine| is_recused(&recusals, mine, dossier.id, &dossier.lot)),
+        ..AssignmentFacts::default()
     });
     Ok((call, dossier, seat, subject))
 }
@@ -213,10 +231,7 @@ pub async fn write_sheet(
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::Mark>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
             let name = applicant(tx.read(), &dossier).await?;
-            if if_match.is_some_and(|seen| seen != sheet.revision) {
-                let current = serde_json::to_value(view(&call, &sheet, &dossier, &name)).map_err(Error::internal)?;
-                return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
-            }
+            seen(*if_match, &call, &sheet, &dossier, &name)?;
             let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
             for (criterion, mark) in &changes.marks {
                 by_criterion.entry(criterion.clone()).or_default().mark = Some(*mark);
@@ -236,14 +251,24 @@ pub async fn write_sheet(
 
 /// A sheet with its call, dossier and what the asker's seat is to it, for a write: neither the sheet nor the call's state
 /// changes until the transaction ends.
-async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Call, Dossier, Sheet, Subject)> {
+pub(crate) async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Call, Dossier, Sheet, Subject)> {
     let tx = work.tx;
     let (call, dossier, _, subject) = place(work.at(), tx.read(), work.who(), id).await?;
     let call = ami_database::calls::find_for_share(tx, call.id).await?.ok_or_else(Error::not_found)?;
     let sheet = rows::sheet_for_update(tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    let locked = AssignmentFacts { locked: sheet.is_locked(), ..subject.assignment };
-    let subject = Subject { call: Some(call.facts(work.at())), ..subject }.with_assignment(locked);
+    let (locked, reopened) = (sheet.is_locked(), sheet.reopening().is_some());
+    let facts = AssignmentFacts { locked, reopened, ..subject.assignment };
+    let subject = Subject { call: Some(call.facts(work.at())), ..subject }.with_assignment(facts);
     Ok((call, dossier, sheet, subject))
+}
+
+/// Refuses when the sheet is no longer what the writer has seen, with what it is.
+fn seen(if_match: Option<i64>, call: &Call, sheet: &Sheet, dossier: &Dossier, name: &str) -> Result<()> {
+    if if_match.is_none_or(|seen| seen == sheet.revision) {
+        return Ok(());
+    }
+    let current = serde_json::to_value(view(call, sheet, dossier, name)).map_err(Error::internal)?;
+    Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") })
 }
 
 fn locked_or(sheet: &Sheet, denial: ami_domain::policy::Denial) -> Error {
@@ -254,12 +279,13 @@ fn locked_or(sheet: &Sheet, denial: ami_domain::policy::Denial) -> Error {
     }
 }
 
-fn refusal(call: &Call, error: SheetError) -> Error {
+pub(crate) fn refusal(call: &Call, error: SheetError) -> Error {
     let scale = &call.definition.grid.scale;
     match error {
         SheetError::Locked => Error::new(Kind::Conflict, "sheet-locked"),
         SheetError::NotLocked => Error::new(Kind::Conflict, "sheet-not-locked"),
         SheetError::NoReason => Error::field("/reason", "reason-needed"),
+        SheetError::ReasonTooLong(length) => Error::too_long("/reason", length),
         SheetError::Entries(wrong) => Error::invalid(
             wrong
                 .into_iter()
@@ -309,34 +335,19 @@ fn refusal(call: &Call, error: SheetError) -> Error {
     }
 }
 
-/// Locks one's own sheet.
-pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
-    app.write(who, id, |work, &id| {
+/// Locks one's own sheet. `if_match` is the revision that its juror has seen: what is signed is that.
+pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, if_match: Option<i64>) -> Result<SheetView> {
+    app.write(who, (id, if_match), |work, &(id, if_match)| {
         Box::pin(async move {
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::LockSheet>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
+            let name = applicant(work.tx.read(), &dossier).await?;
+            seen(if_match, &call, &sheet, &dossier, &name)?;
             let sheet = sheet.lock(&call.definition.grid, work.at()).map_err(|e| refusal(&call, e))?;
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
             let subject = ("dossier", dossier.id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::LockSheet, subject, json!({ "sheet": id })).await?;
-            Ok(view(&call, &sheet, &dossier, &applicant(work.tx.read(), &dossier).await?))
-        })
-    })
-    .await
-}
-
-/// Opens a locked sheet again, as the chair, with a reason.
-pub async fn reopen_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
-    app.write(who, (id, reason.to_owned()), |work, (id, reason)| {
-        Box::pin(async move {
-            let (call, dossier, sheet, subject) = hold_sheet(work, *id).await?;
-            let permit = permit::<acts::ReopenSheet>(work.who(), &subject)?;
-            let sheet = sheet.reopen(reason).map_err(|e| refusal(&call, e))?;
-            rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
-            let details = json!({ "sheet": id, "reason": reason });
-            let subject = ("dossier", dossier.id.to_string());
-            work.record(Some(call.id), Some(permit.by()), Action::ReopenSheet, subject, details).await?;
-            Ok(())
+            Ok(view(&call, &sheet, &dossier, &name))
         })
     })
     .await

@@ -7,7 +7,7 @@ mod samples;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::call::{CallState, Phase};
-use ami_domain::decision::DecisionKind;
+use ami_domain::decision::{DecisionKind, Stale};
 use ami_domain::dossier::{DossierStateName, InadmissibleReason};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_views::Views;
@@ -165,6 +165,7 @@ fn every_word_of_the_domain_has_its_french() {
     keys.extend(words("state", &DossierStateName::ALL.map(DossierStateName::as_str)));
     keys.extend(words("inadmissible", &InadmissibleReason::ALL.map(InadmissibleReason::as_str)));
     keys.extend(words("decision", &DecisionKind::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>()));
+    keys.extend(words("stale", &Stale::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
     keys.extend(words("college", &College::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>()));
     keys.extend(words("voice", &Voice::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>()));
     keys.extend(words("reason", &RecusalReason::ALL.iter().map(|r| r.as_str()).collect::<Vec<_>>()));
@@ -172,7 +173,7 @@ fn every_word_of_the_domain_has_its_french() {
     keys.extend(words("step", &later));
     keys.extend(words("step-about", &later));
     keys.extend(words("cell", &["none", "assigned", "locked", "recused"]));
-    keys.extend(words("sheet", &["draft", "locked"]));
+    keys.extend(words("sheet", &["draft", "locked", "reopened"]));
     keys.extend(words("field-hint", &["siret", "rna", "iban", "phone", "url", "email", "percentage"]));
     let lacking: Vec<String> = keys.into_iter().filter(|key| ami_views::message(key, &[]).is_none()).collect();
     assert!(lacking.is_empty(), "{lacking:?}");

@@ -61,4 +61,5 @@ menu-rankings = Classements
 menu-decisions = Décisions
 sheet-draft = en cours
 sheet-locked = verrouillée
+sheet-reopened = rouverte
 read-here = Lire ici : { $name }

@@ -80,3 +80,12 @@ aggregation-mean = moyenne
 aggregation-median = médiane
 aggregation-trimmed = moyenne, sans les { $k } plus basses ni les { $k } plus hautes,
 aggregation-voices = moyenne, chaque collège comptant selon son poids,
+
+# Why a decision is to be confirmed.
+stale-withdrawn = dossier retiré
+stale-inadmissible = dossier déclaré irrecevable
+stale-admissible = dossier déclaré recevable
+stale-recusal = déport d'un·e juré·e qui avait noté
+stale-sheet-reopened = fiche de notation rouverte
+stale-ranking-changed = nouveau classement, aux entrées différentes
+decision-to-confirm = { $decision } (à confirmer)

@@ -1,6 +1,7 @@
 //! The jury and its score sheets.
 
 use ami_services::jury::{self as services, AssignmentRow, Conflict, DeclarationView, Invitation, SeatView};
+use ami_services::presiding::{self, SheetLine};
 use ami_services::sheets::{self as sheet_services, SheetChanges, SheetSummary, SheetView};
 use rocket::http::Status;
 use rocket::{Route, get, patch, post, routes};
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
         declare,
         recuse,
         sheets,
+        call_sheets,
         show_sheet,
         write_sheet,
         lock_sheet,
@@ -120,6 +122,13 @@ async fn sheets(app: &Arrived, who: Who, part: Listed) -> Api<Listing<SheetSumma
     Ok(Answer::ok(sheet_services::page_sheets(app, who.actor(), &part.0).await?.into()))
 }
 
+/// Whose sheet on which dossier is locked, for the chair and officers. Marks are not shown.
+#[utoipa::path(tag = "jury", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<SheetLine>)))]
+#[get("/calls/<code>/sheets")]
+async fn call_sheets(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<SheetLine>> {
+    Ok(Answer::ok(presiding::page_call_sheets(app, who.actor(), code, &part.0).await?.into()))
+}
+
 /// One's own sheet.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView)))]
 #[get("/sheets/<id>")]
@@ -138,17 +147,19 @@ async fn write_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: B
     Ok(Answer::ok(view).tagged(revision))
 }
 
-/// Locks one's own sheet.
-#[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView), (status = 422, body = crate::answer::ProblemBody)))]
+/// Locks one's own sheet; with `If-Match`, only as it was seen.
+#[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/sheets/<id>/lock")]
-async fn lock_sheet(app: &Arrived, who: Who, id: Id) -> Api<SheetView> {
-    Ok(Answer::ok(sheet_services::lock_sheet(app, who.actor(), id.get()).await?))
+async fn lock_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch) -> Api<SheetView> {
+    let view = sheet_services::lock_sheet(app, who.actor(), id.get(), if_match.optional()).await?;
+    let revision = view.revision;
+    Ok(Answer::ok(view).tagged(revision))
 }
 
 /// Opens a locked sheet again, by the chair and with a reason.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = Reason, responses((status = 204)))]
 #[post("/sheets/<id>/reopen", data = "<body>")]
 async fn reopen_sheet(app: &Arrived, who: Who, id: Id, body: Body<Reason>) -> Result<Status, ApiError> {
-    sheet_services::reopen_sheet(app, who.actor(), id.get(), &body.0.reason).await?;
+    presiding::reopen_sheet(app, who.actor(), id.get(), &body.0.reason).await?;
     Ok(Status::NoContent)
 }

@@ -30,9 +30,9 @@ type Api<T> = Result<Answer<T>, ApiError>;
         dossiers::piece_content, dossiers::deposit, dossiers::take_back, dossiers::withdraw, dossiers::receipt,
         dossiers::receipt_pdf, dossiers::examine,
         jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
-        jury::sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
+        jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
         rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
-        rankings::decision, rankings::decisions, rankings::csv, rankings::xlsx,
+        rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
     ),
     components(schemas(ProblemBody)),
 )]

@@ -18,7 +18,7 @@ use crate::answer::{Answer, ApiError, Download};
 use crate::guards::{Arrived, Body, Id, IfMatch, Listed, Who};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![compute, list, show, pdf, figure, decide, decision, decisions, csv, xlsx]
+    routes![compute, list, show, pdf, figure, decide, decision, confirm, decisions, csv, xlsx]
 }
 
 /// An id followed by `.pdf`.
@@ -58,8 +58,7 @@ async fn compute(app: &Arrived, who: Who, code: &str) -> Api<RankingView> {
 #[utoipa::path(tag = "classements", params(("code" = String, Path), ("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<RankingSummary>)))]
 #[get("/calls/<code>/rankings")]
 async fn list(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<RankingSummary>> {
-    let all = services::list_rankings(app, who.actor(), code).await?;
-    Ok(Answer::ok(part.0.cut("rankings", all, |r| r.id.to_string())?.into()))
+    Ok(Answer::ok(services::page_rankings(app, who.actor(), code, &part.0).await?.into()))
 }
 
 /// One ranking with its derivation.
@@ -122,6 +121,15 @@ async fn decide(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<N
 #[get("/dossiers/<id>/decision")]
 async fn decision(app: &Arrived, who: Who, id: Id) -> Api<DecisionView> {
     let view = taken::show_decision(app, who.actor(), id.get()).await?.ok_or_else(Error::not_found)?;
+    let revision = view.revision;
+    Ok(Answer::ok(view).tagged(revision))
+}
+
+/// Confirms a decision on which something has changed since: `stale` says what.
+#[utoipa::path(tag = "décisions", params(("id" = String, Path)), responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody), (status = 412, body = crate::answer::ProblemBody)))]
+#[post("/dossiers/<id>/decision/confirmation")]
+async fn confirm(app: &Arrived, who: Who, id: Id, if_match: IfMatch) -> Api<DecisionView> {
+    let view = taken::confirm_decision(app, who.actor(), id.get(), if_match.optional()).await?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))
 }

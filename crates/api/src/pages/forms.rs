@@ -29,6 +29,14 @@ impl Fields {
         self.get(name).parse().unwrap_or(uuid::Uuid::nil()).into()
     }
 
+    /// The revision that the page showed. A page that acts on what was seen always sends it.
+    ///
+    /// # Errors
+    /// `if-match` when it did not.
+    pub(super) fn revision(&self) -> Result<i64, Error> {
+        self.get("revision").parse().map_err(|_| Error::new(Kind::PreconditionRequired, "if-match"))
+    }
+
     /// Every value of a name.
     pub(super) fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)

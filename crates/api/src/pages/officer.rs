@@ -26,6 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         dossier,
         examine,
         decide,
+        confirm,
         jury,
         invite,
         recuse,
@@ -86,10 +87,15 @@ async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>, 
     let call = calls::show_call(ctx.app, who, code).await?;
     let (lot, etat, page) = (lot.unwrap_or_default(), etat.unwrap_or_default(), page.unwrap_or(1));
     let filter = FiledFilter { lot, state: etat };
+    let mut errors = json!([]);
     let (list, (kept, total), sealed) =
         match review::list_filed(ctx.app, who, code, &filter, &Part::page(page, PAGE)).await {
             Ok(list) => (list.items, review::count_filed(ctx.app, who, code, &filter).await?, None),
             Err(e) if e.code == "sealed" => (vec![], (0, 0), Some(crate::answer::sentence(e.code, &e.args))),
+            Err(e) if is_of_form(&e) => {
+                errors = listed(&e);
+                (vec![], review::count_filed(ctx.app, who, code, &FiledFilter::default()).await?, None)
+            }
             Err(e) => return Err(e.into()),
         };
     let states = options("state", &["deposited", "admissible", "inadmissible", "withdrawn"]);
@@ -102,9 +108,10 @@ async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>, 
     let pager = pager(&format!("/gestion/{code}/dossiers"), &[("lot", lot), ("etat", etat)], page, kept);
     let body = json!({
         "call": call, "dossiers": list, "total": total, "sealed": sealed, "lot": lot, "state": etat, "lots": lots, "states": states,
-        "pager": pager,
+        "pager": pager, "errors": errors,
     });
-    ctx.page("filed", &body)
+    let known = body["errors"].as_array().is_none_or(Vec::is_empty);
+    ctx.page_with(if known { Status::Ok } else { Status::UnprocessableEntity }, "filed", &body)
 }
 
 async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
@@ -178,13 +185,30 @@ async fn decide(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> 
         (_, Err(())) => Err(Error::field("/amount", "field-number")),
         (Some(kind), Ok(amount_cents)) => {
             let proposal = Proposal { kind, amount_cents, reason: form.get("reason").to_owned() };
-            let seen = form.get("revision").parse().ok();
-            decisions::record_decision(ctx.app, ctx.who.actor(), dossier, seen, proposal).await
+            match form.revision() {
+                Ok(seen) => decisions::record_decision(ctx.app, ctx.who.actor(), dossier, Some(seen), proposal).await,
+                Err(e) => Err(e),
+            }
         }
     };
     match outcome {
         Ok(_) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("saved")),
         Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/gestion/dossiers/<id>/decision/confirmation", data = "<form>")]
+async fn confirm(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
+    let dossier: DossierId = id.get();
+    let outcome = match form.revision() {
+        Ok(seen) => decisions::confirm_decision(ctx.app, ctx.who.actor(), dossier, Some(seen)).await,
+        // Who asks is looked at before what they sent.
+        Err(e) => decisions::show_decision(ctx.app, ctx.who.actor(), dossier).await.and(Err(e)),
+    };
+    match outcome {
+        Ok(_) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("confirmed-decision")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
 }
@@ -244,13 +268,15 @@ async fn invite(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
 /// A conflict found by others than the juror, or too late.
 #[post("/gestion/<code>/jury/deports", data = "<form>")]
 async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let conflict = Conflict {
-        lot: Some(form.get("lot").to_owned()),
-        dossier: None,
-        reason: RecusalReason::parse(form.get("reason")).unwrap_or(RecusalReason::Other),
-        comment: form.get("comment").to_owned(),
+    let outcome = match RecusalReason::parse(form.get("reason")) {
+        Some(reason) => {
+            let (lot, comment) = (Some(form.get("lot").to_owned()), form.get("comment").to_owned());
+            let conflict = Conflict { lot, dossier: None, reason, comment };
+            juries::impose_recusal(ctx.app, ctx.who.actor(), code, form.id("seat"), &conflict).await
+        }
+        None => Err(Error::field("/reason", "field-choice")),
     };
-    match juries::impose_recusal(ctx.app, ctx.who.actor(), code, form.id("seat"), &conflict).await {
+    match outcome {
         Ok(()) => ctx.go(cookies, format!("/gestion/{code}/jury"), Some("recused")),
         Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
         Err(e) => Err(e.into()),
@@ -260,15 +286,18 @@ async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
 async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, page: usize, errors: &Value) -> Html {
     let who = ctx.who.actor();
     let seats = juries::list_seats(ctx.app, who, code).await?;
-    let rows = juries::list_assignments(ctx.app, who, code, &Part::page(page, PAGE)).await?.items;
-    let total = juries::count_assignments(ctx.app, who, code).await?;
+    let (rows, total, sealed) = match juries::list_assignments(ctx.app, who, code, &Part::page(page, PAGE)).await {
+        Ok(rows) => (rows.items, juries::count_assignments(ctx.app, who, code).await?, None),
+        Err(e) if e.code == "sealed" => (vec![], 0, Some(crate::answer::sentence(e.code, &e.args))),
+        Err(e) => return Err(e.into()),
+    };
     let pager = pager(&format!("/gestion/{code}/affectations"), &[], page, total);
     let call = calls::show_call(ctx.app, who, code).await?;
     let min = call.definition.grid.min_jurors;
     ctx.page_with(
         status,
         "assignments",
-        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager }),
+        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager, "sealed": sealed }),
     )
 }
 
@@ -301,17 +330,29 @@ async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
     ctx.go(cookies, format!("/gestion/{code}/affectations?page={page}#d-{dossier}"), Some("saved"))
 }
 
+async fn rankings_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
+    let (list, sealed) = match rankings::list_rankings(ctx.app, ctx.who.actor(), code).await {
+        Ok(list) => (list, None),
+        Err(e) if e.code == "marks-sealed" => (vec![], Some(crate::answer::sentence(e.code, &e.args))),
+        Err(e) => return Err(e.into()),
+    };
+    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
+    let body = json!({ "call": call, "rankings": list, "sealed": sealed, "errors": errors });
+    ctx.page_with(status, "rankings", &body)
+}
+
 #[get("/gestion/<code>/classements")]
 async fn ranking_list(ctx: Ctx<'_>, code: &str) -> Html {
-    let list = rankings::list_rankings(ctx.app, ctx.who.actor(), code).await?;
-    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
-    ctx.page("rankings", &json!({ "call": call, "rankings": list }))
+    rankings_page(&ctx, Status::Ok, code, &json!([])).await
 }
 
 #[post("/gestion/<code>/classements")]
 async fn compute(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str) -> Html {
-    let made = rankings::compute_ranking(ctx.app, ctx.who.actor(), code).await?;
-    ctx.go(cookies, format!("/gestion/classements/{}", made.id), Some("computed"))
+    match rankings::compute_ranking(ctx.app, ctx.who.actor(), code).await {
+        Ok(made) => ctx.go(cookies, format!("/gestion/classements/{}", made.id), Some("computed")),
+        Err(e) if is_of_form(&e) => rankings_page(&ctx, Status::Conflict, code, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// More derivations than this on one page are read by nobody: each is then a page of its own.
@@ -369,6 +410,7 @@ async fn decision_list(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
     let body = json!({
         "call": call, "lines": lines, "spent": spent, "sealed": sealed, "pager": pager,
         "taken": totals.as_ref().map_or(0, |totals| totals.decided),
+        "stale": totals.as_ref().map_or(0, |totals| totals.stale),
     });
     ctx.page("decisions", &body)
 }

@@ -1,6 +1,6 @@
 //! Pages for everyone: calls, accounts, notices.
 
-use ami_services::{accounts, calls, dossiers, organisations, outbox, sheets};
+use ami_services::{Error, Kind, accounts, calls, dossiers, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
@@ -44,7 +44,8 @@ async fn call(ctx: Ctx<'_>, code: &str) -> Html {
         Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
         None => false,
     };
-    let total: i64 = call.definition.lots.iter().map(|l| l.capacity).sum();
+    let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
+    let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
     let draft_notice =
         call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
     ctx.page("call", &json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))

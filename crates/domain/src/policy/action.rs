@@ -121,8 +121,6 @@ actions! {
     ReadCall => "call.read", CallId;
     /// Write a new call.
     CreateCall => "call.create", ();
-    /// Change a draft call.
-    EditCall => "call.edit", CallId;
     /// Move a call to its next state, publication included.
     AdvanceCall => "call.advance", CallId;
     /// Register an organisation.
@@ -143,10 +141,10 @@ actions! {
     TakeBackDossier => "dossier.take_back", DossierId;
     /// Take it out for good.
     WithdrawDossier => "dossier.withdraw", DossierId;
-    /// Read what was decided on one's own dossier.
-    ReadOwnOutcome => "dossier.read_outcome", DossierId;
     /// Count dossiers.
     CountDossiers => "dossiers.count", CallId;
+    /// List filed dossiers.
+    ListFiled => "dossiers.list", CallId;
     /// Read a filed dossier, as the authority.
     ReviewDossier => "dossier.review", DossierId;
     /// Say whether it may be examined.
@@ -157,6 +155,8 @@ actions! {
     AssignDossier => "jury.assign", SeatId;
     /// See how far marking is.
     ReadProgress => "jury.progress", CallId;
+    /// See which seat was asked for which dossier.
+    ReadAssignments => "jury.assignments", CallId;
     /// See the candidates and declare conflicts.
     DeclareConflicts => "jury.declare", SeatId;
     /// List one's own assigned dossiers.
@@ -169,24 +169,30 @@ actions! {
     LockSheet => "sheet.lock", SheetId;
     /// Read one's own sheet.
     ReadSheet => "sheet.read", SheetId;
+    /// See whose sheet on which dossier is locked, without its marks.
+    ListSheets => "sheets.list", CallId;
     /// Open a locked sheet again.
     ReopenSheet => "sheet.reopen", SheetId;
     /// Exclude a seat from a dossier or a lot.
     ImposeRecusal => "jury.recuse", SeatId;
-    /// Read everyone's marks.
+    /// Read everyone's marks on the dossiers of a lot.
     ReadMarks => "marks.read", CallId;
+    /// Read who marks high or low.
+    ReadSeverity => "marks.severity", CallId;
     /// Compute a ranking.
     ComputeRanking => "ranking.compute", CallId;
+    /// List the rankings of a call.
+    ListRankings => "ranking.list", CallId;
     /// Read a ranking.
     ReadRanking => "ranking.read", CallId;
     /// Record a decision.
     Decide => "decision.record", DossierId;
+    /// Confirm a decision on which something has changed since.
+    ConfirmDecision => "decision.confirm", DossierId;
     /// Read and export decisions.
     ReadDecisions => "decision.read", CallId;
     /// Make accounts officers of a call.
     InviteOfficer => "officer.invite", CallId;
-    /// Manage accounts and settings.
-    Administer => "admin", ();
 }
 
 /// Answers for an action known to the compiler.

@@ -41,7 +41,12 @@ struct InputDossier {
 }
 
 /// Admissible dossiers with the locked marks of deliberative, not recused jurors, and what each dossier is, by number.
-pub(super) async fn gather(app: &Arrival, call: &Call, now: Timestamp) -> Result<(Inputs, BTreeMap<String, About>)> {
+/// The last number is of the last exclusion or reopening that they take into account.
+pub(super) async fn gather(
+    app: &Arrival,
+    call: &Call,
+    now: Timestamp,
+) -> Result<(Inputs, BTreeMap<String, About>, i64)> {
     // One instant for all of them.
     let tx = app.database.snapshot().await?;
     let grid = &call.definition.grid;
@@ -52,6 +57,7 @@ pub(super) async fn gather(app: &Arrival, call: &Call, now: Timestamp) -> Result
     let sheets = jury::sheets_of_call(&tx, call.id, grid).await?;
     let applicants = organisations::of_call(&tx, call.id).await?;
     let answers = dossiers::answers_of_call(&tx, call.id, &breaker_fields(call)).await?;
+    let upsets = ami_database::upsets::last(&tx, call.id).await?;
     drop(tx);
 
     let mut voices = BTreeMap::new();
@@ -94,7 +100,7 @@ pub(super) async fn gather(app: &Arrival, call: &Call, now: Timestamp) -> Result
         voices,
         dossiers: entries,
     };
-    Ok((inputs, about))
+    Ok((inputs, about, upsets))
 }
 
 impl Inputs {

@@ -1,0 +1,100 @@
+//! What the chair of a jury does with other people's sheets: list them, and open a signed one again. Marks are not shown.
+
+use ami_database::jury::{self as rows, SheetPlace};
+use ami_database::{accounts, dossiers};
+use ami_domain::ids::SheetId;
+use ami_domain::jury::is_recused;
+use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::part::{Page, Part};
+use crate::sheets::{hold_sheet, refusal};
+use crate::{Actor, Arrival, Error, Result, load_call, outbox};
+
+/// A sheet in the list of a call's sheets.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SheetLine {
+    /// Its id.
+    pub id: Uuid,
+    /// The label of the seat that writes it.
+    pub seat: String,
+    /// The dossier.
+    pub dossier: Uuid,
+    /// Its number.
+    pub number: String,
+    /// Its lot.
+    pub lot: String,
+    /// `draft`, `locked` or `reopened`.
+    pub state: &'static str,
+}
+
+/// A part of the sheets of a call.
+pub async fn page_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<SheetLine>> {
+    part.cut("call-sheets", list_call_sheets(app, who, code).await?, |s| s.id)
+}
+
+/// The sheets of a call, without their marks. A chair sees none on a dossier that they are excluded from.
+pub async fn list_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SheetLine>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let subject = Subject::call(call.facts(app.at));
+    decide(Action::ListSheets, who, &subject)?;
+    let places = rows::sheet_places(conn, call.id).await?;
+    let mut asked = dossiers::some(conn, places.iter().map(|p| p.dossier)).await?;
+    asked.retain(|_, d| d.state_name().was_deposited());
+    let own = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
+    let recusals = if own.is_some() { rows::recusals(conn, call.id).await? } else { vec![] };
+    let visible = |place: &SheetPlace| {
+        let Some(dossier) = asked.get(&place.dossier) else { return false };
+        let recused = own.is_some_and(|own| is_recused(&recusals, own, dossier.id, &dossier.lot));
+        let facts = AssignmentFacts { recused, ..AssignmentFacts::default() };
+        decide(Action::ListSheets, who, &subject.with_assignment(facts)).is_ok()
+    };
+    let seats = rows::seats(conn, call.id).await?;
+    let line = |place: SheetPlace| {
+        let dossier = asked.get(&place.dossier);
+        SheetLine {
+            id: place.id.uuid(),
+            seat: seats.iter().find(|s| s.id == place.seat).map_or_else(String::new, |s| s.label.clone()),
+            dossier: place.dossier.uuid(),
+            number: dossier.map_or_else(String::new, |d| call.definition.dossier_number(d.number)),
+            lot: dossier.map_or_else(String::new, |d| d.lot.clone()),
+            state: place.state,
+        }
+    };
+    Ok(places.into_iter().filter(visible).map(line).collect())
+}
+
+/// Opens a locked sheet again, as the chair, with a reason; whoever wrote it gets a message.
+pub async fn reopen_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
+    app.write(who, (id, reason.to_owned()), |work, (id, reason)| {
+        Box::pin(async move {
+            let (call, dossier, sheet, subject) = hold_sheet(work, *id).await?;
+            let permit = permit::<acts::ReopenSheet>(work.who(), &subject)?;
+            let sheet = sheet.reopen(permit.by(), reason, work.at()).map_err(|e| refusal(&call, e))?;
+            rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
+            let because = sheet.reopening().map_or("", |r| r.reason.as_str());
+            let subject = ("dossier", dossier.id.to_string());
+            let details = json!({ "sheet": id, "reason": because });
+            work.record(Some(call.id), Some(permit.by()), Action::ReopenSheet, subject, details).await?;
+
+            let seats = rows::seats(work.tx.read(), call.id).await?;
+            let seat =
+                seats.iter().find(|s| s.id == sheet.seat).ok_or_else(|| Error::internal("a sheet of no seat"))?;
+            let people = accounts::names(work.tx.read(), &[seat.account].into()).await?;
+            if let Some((name, address)) = people.get(&seat.account) {
+                let told = json!({
+                    "name": name, "number": call.definition.dossier_number(dossier.number),
+                    "call_title": call.definition.title, "reason": because,
+                    "url": work.settings().url(&format!("/fiches/{id}")),
+                });
+                outbox::enqueue(work, address, work.views().mail("sheet_reopened", &told)?, vec![]).await?;
+            }
+            Ok(())
+        })
+    })
+    .await
+}
