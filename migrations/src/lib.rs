@@ -37,6 +37,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000005_decisions",
+                text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000007_evidence",
                 text: Text::Both(include_str!("m20261125_000007_evidence.sql")),
                 history: HISTORY,
@@ -45,11 +50,6 @@ impl MigratorTrait for Migrator {
                 name: "m20261125_000008_once",
                 text: Text::Both(include_str!("m20261125_000008_once.sql")),
                 history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000005_decisions",
-                text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
-                append_only: &["sheet_reopenings"],
             }),
         ]
     }
@@ -92,6 +92,7 @@ const HISTORY: &[History] = &[
     History { table: "decision_history", keys: &[&["id"]], erasable: true },
     History { table: "rankings", keys: &[&["id"]], erasable: true },
     History { table: "recusals", keys: &[&["id"]], erasable: true },
+    History { table: "sheet_reopenings", keys: &[&["id"]], erasable: true },
 ];
 
 impl MigrationName for Sql {
