@@ -32,6 +32,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000002_writing.sql")),
                 append_only: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000003_signing_in",
+                text: Text::Both(include_str!("m20261125_000003_signing_in.sql")),
+                append_only: &[],
+            }),
         ]
     }
 }

@@ -8,7 +8,7 @@ use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalSc
 use ami_domain::policy::{Permit, acts};
 use ami_domain::sheet::{Entry, Sheet, SheetState};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::sea_query::{Expr, Func, OnConflict, Query};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
@@ -22,6 +22,7 @@ fn seat(r: seats::Model) -> Result<Seat> {
     Ok(Seat {
         college: College::parse(&r.college).ok_or_else(|| corrupt("seats", "college", r.id, &r.college))?,
         voice: Voice::parse(&r.voice).ok_or_else(|| corrupt("seats", "voice", r.id, &r.voice))?,
+        accepted_at: r.accepted_at.map(|v| instant("seats", "accepted_at", r.id, v)).transpose()?,
         declared_at: r.declared_at.map(|v| instant("seats", "declared_at", r.id, v)).transpose()?,
         id: r.id.into(),
         call: r.call_id.into(),
@@ -48,6 +49,7 @@ pub async fn insert_seat(tx: &Tx, _permit: &Permit<acts::ManageJury>, seat: &Sea
             chair: seat.chair,
             declared_at: seat.declared_at.map(stored),
             created_at: stored(now),
+            accepted_at: seat.accepted_at.map(stored),
         },
     )
     .await
@@ -73,10 +75,11 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
     Ok(found)
 }
 
-/// Records that a juror declared conflicts, or that there are none.
+/// Records that a juror declared conflicts, or that there are none; whoever declares accepts to sit.
 pub async fn set_declared(tx: &Tx, _permit: &Permit<acts::DeclareConflicts>, id: SeatId, now: Timestamp) -> Result<()> {
     let updated = seats::Entity::update_many()
         .col_expr(seats::Column::DeclaredAt, Expr::value(stored(now)))
+        .col_expr(seats::Column::AcceptedAt, Func::coalesce([Expr::col(seats::Column::AcceptedAt), Expr::value(stored(now))]).into())
         .filter(seats::Column::Id.eq(id.uuid()))
         .exec(&tx.0)
         .await?;

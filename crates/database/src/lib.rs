@@ -4,16 +4,20 @@
 //! types or a record of plain fields, never an entity. A write that the policy rules takes its `Permit`.
 
 pub mod accounts;
+pub mod attempts;
 pub mod calls;
 mod connection;
 pub mod dossiers;
 mod entities;
 pub mod idempotency;
+pub mod invitations;
 pub mod journal;
 pub mod jury;
+pub mod links;
 pub mod mails;
 pub mod organisations;
 pub mod rankings;
+pub mod sign_ins;
 mod writer;
 
 pub use connection::{Constraint, Database, DatabaseError, Result, storable};

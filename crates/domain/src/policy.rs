@@ -77,6 +77,8 @@ pub struct Subject {
     pub call: Option<CallFacts>,
     /// The organisation.
     pub organisation: Option<OrganisationId>,
+    /// The person whose own affair it is.
+    pub account: Option<AccountId>,
     /// The dossier.
     pub dossier: Option<DossierFacts>,
     /// The actor's own seat and the dossier.
@@ -92,6 +94,11 @@ impl Subject {
     /// An organisation alone.
     pub fn organisation(organisation: OrganisationId) -> Self {
         Self { organisation: Some(organisation), ..Self::default() }
+    }
+
+    /// A person's own affair alone.
+    pub fn account(account: AccountId) -> Self {
+        Self { account: Some(account), ..Self::default() }
     }
 
     /// A dossier of a call.
@@ -192,6 +199,10 @@ actions! {
     EditCall => "call.edit";
     /// Move a call to its next state, publication included.
     AdvanceCall => "call.advance";
+    /// Change one's own name, address or password.
+    ChangeAccount => "account.change";
+    /// Accept or decline an invitation of one's own, ask to belong to an organisation.
+    JoinOrganisation => "organisation.join";
     /// Register an organisation.
     CreateOrganisation => "organisation.create";
     /// Read and change an organisation's own data.
@@ -309,6 +320,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::Administer | Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::CreateOrganisation => Ok(()),
+        Action::ChangeAccount | Action::JoinOrganisation => {
+            when(subject.account == Some(actor.account), Denial::Hidden)
+        }
         Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
         Action::CreateDossier => {
             when(standing.member, Denial::Hidden)?;

@@ -76,7 +76,9 @@ fn table() -> String {
                     .map(|phase| {
                         let call = CallFacts { id: id(CALL), phase: *phase, officers_see_marks_while_marking: false };
                         let dossier = DossierFacts { organisation: id(ORGANISATION), state };
-                        let subject = Subject::dossier(call, dossier).with_assignment(assignment);
+                        let own = Some(id(9)).filter(|_| who != "stranger");
+                        let subject =
+                            Subject { account: own, ..Subject::dossier(call, dossier) }.with_assignment(assignment);
                         letter(decide(*action, actor.as_ref(), &subject))
                     })
                     .collect();
