@@ -99,7 +99,7 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         scanner: config.scanner.clone(),
         views: Arc::new(Views::new()?),
         keys: Arc::new(Keys::parse(&seeds)?),
-        attempts: Arc::default(),
+        passwords: Arc::default(),
         uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),

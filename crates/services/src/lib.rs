@@ -23,6 +23,7 @@ pub mod jury;
 pub mod organisations;
 pub mod outbox;
 pub mod part;
+pub mod passwords;
 pub mod pieces;
 pub mod rankings;
 pub mod review;
