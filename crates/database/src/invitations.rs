@@ -112,7 +112,13 @@ pub async fn insert_invitation(tx: &Tx, new: &Invitation) -> Result<()> {
     .await
 }
 
-/// An open one, kept from whoever answers at the same moment.
+/// An open one.
+pub async fn find(conn: &impl ConnectionTrait, id: InvitationId) -> Result<Option<Invitation>> {
+    let found = invitations::Entity::find_by_id(id.uuid()).filter(invitations::Column::ClosedAt.is_null());
+    found.one(conn).await?.map(invitation).transpose()
+}
+
+/// The same, kept from whoever answers at the same moment.
 pub async fn find_for_update(tx: &Tx, id: InvitationId) -> Result<Option<Invitation>> {
     let found = invitations::Entity::find_by_id(id.uuid()).filter(invitations::Column::ClosedAt.is_null());
     found.lock_exclusive().one(&tx.0).await?.map(invitation).transpose()

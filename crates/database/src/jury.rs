@@ -79,7 +79,10 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
 pub async fn set_declared(tx: &Tx, _permit: &Permit<acts::DeclareConflicts>, id: SeatId, now: Timestamp) -> Result<()> {
     let updated = seats::Entity::update_many()
         .col_expr(seats::Column::DeclaredAt, Expr::value(stored(now)))
-        .col_expr(seats::Column::AcceptedAt, Func::coalesce([Expr::col(seats::Column::AcceptedAt), Expr::value(stored(now))]).into())
+        .col_expr(
+            seats::Column::AcceptedAt,
+            Func::coalesce([Expr::col(seats::Column::AcceptedAt), Expr::value(stored(now))]).into(),
+        )
         .filter(seats::Column::Id.eq(id.uuid()))
         .exec(&tx.0)
         .await?;

@@ -70,9 +70,8 @@ pub async fn find_for_update(tx: &Tx, id: SignInId) -> Result<Option<SignIn>> {
 
 /// The sign-in of a refresh token that names none, as they were before this table.
 pub async fn find_by_hash_for_update(tx: &Tx, hash: &str) -> Result<Option<SignIn>> {
-    let either = Condition::any()
-        .add(sign_ins::Column::RefreshHash.eq(hash))
-        .add(sign_ins::Column::PreviousHash.eq(hash));
+    let either =
+        Condition::any().add(sign_ins::Column::RefreshHash.eq(hash)).add(sign_ins::Column::PreviousHash.eq(hash));
     sign_ins::Entity::find().filter(either).lock_exclusive().one(&tx.0).await?.map(sign_in).transpose()
 }
 

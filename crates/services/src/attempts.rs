@@ -36,8 +36,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-const WRONG_FOR_ACCOUNT: Limit =
-    Limit { kind: "password/account", most: 100, window: HOUR, code: "too-many-sign-ins" };
+const WRONG_FOR_ACCOUNT: Limit = Limit { kind: "password/account", most: 100, window: HOUR, code: "too-many-sign-ins" };
 const WRONG_FROM_ADDRESS: Limit =
     Limit { kind: "password/address", most: 30, window: QUARTER, code: "too-many-sign-ins" };
 const WRONG_FROM_BROWSER: Limit =

@@ -20,6 +20,7 @@ mod error;
 pub mod idempotency;
 pub mod journal;
 pub mod jury;
+pub mod members;
 pub mod organisations;
 pub mod outbox;
 pub mod part;

@@ -5,9 +5,7 @@ mod links;
 mod own;
 mod sign_in;
 
-pub use links::{
-    LinkState, choose_password, confirm_email, link_state, request_new_link, request_password_reset,
-};
+pub use links::{LinkState, choose_password, confirm_email, link_state, request_new_link, request_password_reset};
 pub use own::{Me, MySeat, change_email, change_name, change_password, show_me};
 pub use sign_in::{Signed, SignedIn, authenticate, refresh, sign_in, sign_out};
 
@@ -44,7 +42,7 @@ fn check_password(password: &str, pointer: &str) -> std::result::Result<(), Prob
     })
 }
 
-fn check_name(name: &str) -> std::result::Result<String, Problem> {
+pub(crate) fn check_name(name: &str) -> std::result::Result<String, Problem> {
     let name = text::clean(name).replace('\n', " ");
     if (2..=120).contains(&text::length(&name)) {
         Ok(name)
@@ -110,8 +108,7 @@ pub async fn sign_up(app: &Arrival, email: &str, name: &str, password: &str, fro
             if !confirm {
                 return Ok(());
             }
-            let typed =
-                Carried { password_hash: Some(hash.clone()), name: Some(name.clone()), email: None };
+            let typed = Carried { password_hash: Some(hash.clone()), name: Some(name.clone()), email: None };
             links::keep(work, account.id, Purpose::ConfirmEmail, typed).await?;
             send_link(work, &account, Purpose::ConfirmEmail, "confirm_email", "").await
         })
@@ -158,8 +155,7 @@ pub(crate) struct Invited<'a> {
 pub(crate) async fn invite(work: &Work<'_>, email: &Email, name: &str, to: &Invited<'_>) -> Result<AccountId> {
     let account = match rows::find_by_email(work.tx.read(), email).await? {
         Some(account) if account.email_confirmed_at.is_some() => {
-            let context =
-                json!({ "name": account.name, "url": work.settings().url(to.path), "about": to.about });
+            let context = json!({ "name": account.name, "url": work.settings().url(to.path), "about": to.about });
             let mail = work.views().mail(to.known, &context)?;
             outbox::enqueue(work, account.email.as_str(), mail, vec![]).await?;
             return Ok(account.id);
