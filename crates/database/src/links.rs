@@ -124,19 +124,14 @@ pub async fn find(conn: &impl ConnectionTrait, hash: &str) -> Result<Option<Link
     row.map(link).transpose()
 }
 
-/// The same, kept from whoever opens it at the same moment.
-pub async fn find_for_update(tx: &Tx, hash: &str) -> Result<Option<Link>> {
-    let found = account_tokens::Entity::find().filter(account_tokens::Column::TokenHash.eq(hash));
-    found.lock_exclusive().one(&tx.0).await?.map(link).transpose()
-}
-
-/// The newest link of a purpose that was sent to an account, good or not.
-pub async fn newest(conn: &impl ConnectionTrait, account: AccountId, purpose: Purpose) -> Result<Option<Link>> {
+/// The one link of a purpose to an account that was neither used nor voided; it may have expired.
+pub async fn standing(conn: &impl ConnectionTrait, account: AccountId, purpose: Purpose) -> Result<Option<Link>> {
     let row = account_tokens::Entity::find()
         .filter(account_tokens::Column::AccountId.eq(account.uuid()))
         .filter(account_tokens::Column::Purpose.eq(purpose.as_str()))
+        .filter(account_tokens::Column::UsedAt.is_null())
+        .filter(account_tokens::Column::VoidedAt.is_null())
         .order_by_desc(account_tokens::Column::CreatedAt)
-        .order_by_desc(account_tokens::Column::Id)
         .limit(1)
         .one(conn)
         .await?;

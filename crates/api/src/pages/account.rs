@@ -41,9 +41,11 @@ fn changed(
     }
 }
 
-#[get("/compte")]
-fn own(ctx: Ctx<'_>) -> Html {
-    own_page(&ctx, Status::Ok, &json!({}), &json!([]))
+/// `volet` opens one form: two that ask for the current password would stand side by side.
+#[get("/compte?<volet>")]
+fn own(ctx: Ctx<'_>, volet: Option<&str>) -> Html {
+    let form = if volet == Some("mot-de-passe") { "password" } else { "" };
+    own_page(&ctx, Status::Ok, &json!({ "form": form }), &json!([]))
 }
 
 #[post("/compte/nom", data = "<form>")]

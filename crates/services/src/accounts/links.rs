@@ -40,8 +40,7 @@ const fn place(purpose: Purpose) -> (&'static str, i64) {
 
 /// Makes a link. It takes the place of the last one of its purpose, and carries what that one did; older ones are void.
 pub(crate) async fn make_link(work: &Work<'_>, account: &Account, purpose: Purpose) -> Result<Link> {
-    let newest = links::newest(work.tx.read(), account.id, purpose).await?;
-    let carried = newest.filter(|l| l.used_at.is_none() && l.voided_at.is_none()).map(|l| l.carried);
+    let carried = links::standing(work.tx.read(), account.id, purpose).await?.map(|link| link.carried);
     let secret = tokens::secret().map_err(Error::internal)?;
     let (path, _) = place(purpose);
     let to = carried.as_ref().and_then(|c| c.email.clone()).unwrap_or_else(|| account.email.clone());

@@ -133,7 +133,7 @@ async fn hash_of(app: &Arrival, account: &Account) -> Result<Option<String>> {
     if account.email_confirmed_at.is_some() {
         return Ok(account.password_hash.clone());
     }
-    let link = links::newest(app.database.read(), account.id, Purpose::ConfirmEmail).await?;
+    let link = links::standing(app.database.read(), account.id, Purpose::ConfirmEmail).await?;
     Ok(link.and_then(|link| link.carried.password_hash))
 }
 
@@ -142,7 +142,7 @@ async fn replace_expired_link(app: &Arrival, account: AccountId, asker: &Asker) 
     app.write(None, (account, asker.address), |work, (account, from)| {
         Box::pin(async move {
             let Some(account) = rows::find_for_update(work.tx, *account).await? else { return Ok(()) };
-            let link = links::newest(work.tx.read(), account.id, Purpose::ConfirmEmail).await?;
+            let link = links::standing(work.tx.read(), account.id, Purpose::ConfirmEmail).await?;
             if account.email_confirmed_at.is_some() || link.is_none_or(|link| link.is_good(work.at())) {
                 return Ok(());
             }
