@@ -37,6 +37,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000003_signing_in",
+                text: Text::Both(include_str!("m20261125_000003_signing_in.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000005_decisions",
                 text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
                 history: &[],

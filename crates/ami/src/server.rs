@@ -9,7 +9,7 @@ use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
 use ami_services::evidence::Evidence;
 use ami_services::outbox::{self, Transport};
-use ami_services::{App, Clock, Settings, accounts, open_spool};
+use ami_services::{App, Clock, Settings, accounts, open_spool, organisations};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
 use ami_views::Views;
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,7 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         keys: Arc::new(config::parse_keys(&seeds)?),
         access: Arc::default(),
         evidence: Arc::new(evidence(&data)?),
-        attempts: Arc::default(),
+        passwords: Arc::default(),
         uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),
@@ -216,7 +216,11 @@ pub async fn serve(file: Option<&Path>) -> Outcome<()> {
 pub async fn migrate(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     std::fs::create_dir_all(&config.data)?;
-    Database::connect(config.database_url.expose()).await?.migrate().await?;
+    let database = Database::connect(config.database_url.expose()).await?;
+    database.migrate().await?;
+    for (name, siret) in organisations::list_duplicates(&database).await? {
+        println!("SIRET {siret} enregistré deux fois : « {name} » est gardée à part de la première");
+    }
     Ok(())
 }
 

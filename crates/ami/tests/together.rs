@@ -146,6 +146,7 @@ async fn two_members_who_remove_each_other_leave_one() {
         let second = world.person("second", false).await;
         let body = json!({ "name": "Second", "email": "second@demonstration.example" });
         world.post(&first, &format!("/organisations/{organisation}/members"), body).await.ok();
+        world.join(&second).await;
         let removals = [(&first, &second), (&second, &first)].map(|(by, whom)| {
             let path = format!("/api/v1/organisations/{organisation}/members/{}", whom.account);
             world.send_owned(by, Method::Delete, path)

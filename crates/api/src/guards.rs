@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use ami_services::accounts::{self, Signed, SignedIn};
+use ami_services::attempts::Asker;
 use ami_services::dossiers::Seen;
 use ami_services::part::{self, Begin, Part};
 use ami_services::{Actor, App, Arrival, Error, Kind, Problem};
@@ -26,6 +27,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const ACCESS: [&str; 2] = ["ami_access", "__Host-ami_access"];
 /// The refresh token in browsers.
 const REFRESH: [&str; 2] = ["ami_refresh", "__Host-ami_refresh"];
+/// What a browser is known by that has signed in before.
+const BROWSER: [&str; 2] = ["ami_browser", "__Host-ami_browser"];
 /// Largest JSON body.
 const JSON_LIMIT: u64 = 1024 * 1024;
 /// Most that is read, and dropped, of a body that is refused.
@@ -206,6 +209,21 @@ pub(crate) fn keep(cookies: &CookieJar<'_>, tokens: &SignedIn, secure: bool) {
                 .max_age(rocket::time::Duration::days(days)),
         );
     }
+    if let Some(browser) = &tokens.browser {
+        remember(cookies, browser, secure);
+    }
+}
+
+/// Keeps what a browser is known by: it outlives the sign-in, and opens nothing.
+pub(crate) fn remember(cookies: &CookieJar<'_>, browser: &str, secure: bool) {
+    cookies.add(
+        Cookie::build((named(BROWSER, secure), browser.to_owned()))
+            .http_only(true)
+            .secure(secure)
+            .same_site(SameSite::Lax)
+            .path("/")
+            .max_age(rocket::time::Duration::days(180)),
+    );
 }
 
 /// Forgets the tokens in a browser.
@@ -390,6 +408,24 @@ impl<'r> FromRequest<'r> for Peer {
             IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
         };
         Outcome::Success(Self(if peer.as_ref().is_some_and(near) { request.real_ip() } else { peer }))
+    }
+}
+
+/// Who asks, before they sign in: their network address, and what their browser is known by.
+#[derive(Debug)]
+pub(crate) struct Stranger(pub(crate) Asker);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Stranger {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let Outcome::Success(Peer(address)) = request.guard::<Peer>().await else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        let secure = Arrived::of(request).is_some_and(|app| app.settings.is_secure());
+        let browser = request.cookies().get(named(BROWSER, secure)).map(|c| c.value().to_owned());
+        Outcome::Success(Self(Asker { address, browser }))
     }
 }
 

@@ -1,16 +1,20 @@
-//! Accounts, one-time tokens, sessions, and what the policy needs to know of a person.
+//! Accounts, and what the policy needs to know of a person.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::identifiers::Email;
-use ami_domain::ids::{AccountId, SessionId, TokenId};
+use ami_domain::ids::{AccountId, SignInId};
 use ami_domain::policy::{Actor, SeatFacts};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult as _, QueryFilter as _, QuerySelect as _,
+    Statement, Value,
+};
+use uuid::Uuid;
 
 use crate::connection::{corrupt, exactly_one, insert, instant, stored};
-use crate::entities::{account_tokens, accounts, memberships, officers, seats, sessions};
+use crate::entities::accounts;
 use crate::{Result, Tx};
 
 /// A person's account.
@@ -32,44 +36,6 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it was shut.
     pub disabled_at: Option<Timestamp>,
-}
-
-/// What a one-time token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Prove that an address is read.
-    ConfirmEmail,
-    /// Choose another password.
-    ResetPassword,
-    /// Choose the first password.
-    Invitation,
-}
-
-impl Purpose {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::ConfirmEmail => "confirm_email",
-            Self::ResetPassword => "reset_password",
-            Self::Invitation => "invitation",
-        }
-    }
-}
-
-/// A refresh token, known by its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// Its id.
-    pub id: SessionId,
-    /// Whose.
-    pub account: AccountId,
-    /// All tokens that follow from one sign-in.
-    pub family: SessionId,
-    /// No use after.
-    pub expires_at: Timestamp,
-    /// Used: whoever shows it again has stolen it, or lost an answer.
-    pub rotated_at: Option<Timestamp>,
-    /// Signed out.
-    pub revoked_at: Option<Timestamp>,
 }
 
 fn account(row: accounts::Model) -> Result<Account> {
@@ -128,178 +94,74 @@ pub async fn names(
     Ok(rows.into_iter().map(|r| (r.id.into(), (r.name, r.email))).collect())
 }
 
-/// Sets the password; proves the address too when a token sent there was used.
-pub async fn set_password(tx: &Tx, id: AccountId, hash: &str, confirmed_at: Timestamp) -> Result<()> {
+/// The same, kept from other writers until the transaction ends.
+pub async fn find_for_update(tx: &Tx, id: AccountId) -> Result<Option<Account>> {
+    accounts::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?.map(account).transpose()
+}
+
+/// Writes what an account's holder may change of it, and what a link that they opened proves.
+pub async fn save_account(tx: &Tx, account: &Account) -> Result<()> {
     let updated = accounts::Entity::update_many()
-        .col_expr(accounts::Column::PasswordHash, Expr::value(hash))
-        .col_expr(accounts::Column::EmailConfirmedAt, Expr::value(stored(confirmed_at)))
-        .filter(accounts::Column::Id.eq(id.uuid()))
+        .col_expr(accounts::Column::Email, Expr::value(account.email.as_str()))
+        .col_expr(accounts::Column::Name, Expr::value(account.name.clone()))
+        .col_expr(accounts::Column::PasswordHash, Expr::value(account.password_hash.clone()))
+        .col_expr(accounts::Column::EmailConfirmedAt, Expr::value(account.email_confirmed_at.map(stored)))
+        .filter(accounts::Column::Id.eq(account.id.uuid()))
         .exec(&tx.0)
         .await?;
     exactly_one("accounts", &updated)
 }
 
-/// Records that the address is read.
-pub async fn confirm_email(tx: &Tx, id: AccountId, at: Timestamp) -> Result<()> {
-    let updated = accounts::Entity::update_many()
-        .col_expr(accounts::Column::EmailConfirmedAt, Expr::value(stored(at)))
-        .filter(accounts::Column::Id.eq(id.uuid()))
-        .exec(&tx.0)
-        .await?;
-    exactly_one("accounts", &updated)
-}
-
-/// Keeps a token's hash.
-pub async fn insert_token(
-    tx: &Tx,
-    id: TokenId,
-    account: AccountId,
-    purpose: Purpose,
-    hash: &str,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<()> {
-    insert(
-        tx,
-        account_tokens::Model {
-            id: id.uuid(),
-            account_id: account.uuid(),
-            purpose: purpose.as_str().to_owned(),
-            token_hash: hash.to_owned(),
-            expires_at: stored(expires_at),
-            used_at: None,
-            created_at: stored(now),
-        },
-    )
-    .await
-}
-
-/// Whose token this is, while it may still be used.
-pub async fn token_owner(
-    conn: &impl ConnectionTrait,
-    purposes: &[Purpose],
-    hash: &str,
-    now: Timestamp,
-) -> Result<Option<AccountId>> {
-    let row = account_tokens::Entity::find()
-        .filter(account_tokens::Column::TokenHash.eq(hash))
-        .filter(account_tokens::Column::Purpose.is_in(purposes.iter().map(|p| p.as_str())))
-        .filter(account_tokens::Column::UsedAt.is_null())
-        .filter(account_tokens::Column::ExpiresAt.gt(stored(now)))
-        .one(conn)
-        .await?;
-    Ok(row.map(|r| r.account_id.into()))
-}
-
-/// Uses a token: at most one caller gets its owner.
-pub async fn take_token(tx: &Tx, purposes: &[Purpose], hash: &str, now: Timestamp) -> Result<Option<AccountId>> {
-    let Some(owner) = token_owner(&tx.0, purposes, hash, now).await? else { return Ok(None) };
-    let updated = account_tokens::Entity::update_many()
-        .col_expr(account_tokens::Column::UsedAt, Expr::value(stored(now)))
-        .filter(account_tokens::Column::TokenHash.eq(hash))
-        .filter(account_tokens::Column::UsedAt.is_null())
-        .exec(&tx.0)
-        .await?;
-    Ok((updated.rows_affected == 1).then_some(owner))
-}
-
-/// Keeps a refresh token's hash.
-pub async fn insert_session(tx: &Tx, session: &Session, hash: &str, now: Timestamp) -> Result<()> {
-    insert(
-        tx,
-        sessions::Model {
-            id: session.id.uuid(),
-            account_id: session.account.uuid(),
-            family: session.family.uuid(),
-            refresh_hash: hash.to_owned(),
-            created_at: stored(now),
-            expires_at: stored(session.expires_at),
-            rotated_at: None,
-            revoked_at: None,
-        },
-    )
-    .await
-}
-
-/// The session of a refresh token.
-pub async fn find_session(conn: &impl ConnectionTrait, hash: &str) -> Result<Option<Session>> {
-    let row = sessions::Entity::find().filter(sessions::Column::RefreshHash.eq(hash)).one(conn).await?;
-    row.map(|r| {
-        let at = |column, value| instant("sessions", column, r.id, value);
-        Ok(Session {
-            id: r.id.into(),
-            account: r.account_id.into(),
-            family: r.family.into(),
-            expires_at: at("expires_at", r.expires_at)?,
-            rotated_at: r.rotated_at.map(|v| at("rotated_at", v)).transpose()?,
-            revoked_at: r.revoked_at.map(|v| at("revoked_at", v)).transpose()?,
-        })
-    })
-    .transpose()
-}
-
-/// Marks a refresh token as used; `false` when somebody was faster.
-pub async fn rotate_session(tx: &Tx, id: SessionId, now: Timestamp) -> Result<bool> {
-    let updated = sessions::Entity::update_many()
-        .col_expr(sessions::Column::RotatedAt, Expr::value(stored(now)))
-        .filter(sessions::Column::Id.eq(id.uuid()))
-        .filter(sessions::Column::RotatedAt.is_null())
-        .filter(sessions::Column::RevokedAt.is_null())
-        .exec(&tx.0)
-        .await?;
-    Ok(updated.rows_affected == 1)
-}
-
-/// Ends every session that follows from one sign-in.
-pub async fn revoke_family(tx: &Tx, family: SessionId, now: Timestamp) -> Result<()> {
-    revoke(tx, sessions::Column::Family.eq(family.uuid()), now).await
-}
-
-/// Ends every session of an account, as a new password must.
-pub async fn revoke_sessions(tx: &Tx, account: AccountId, now: Timestamp) -> Result<()> {
-    revoke(tx, sessions::Column::AccountId.eq(account.uuid()), now).await
-}
-
-async fn revoke(tx: &Tx, which: sea_orm::sea_query::SimpleExpr, now: Timestamp) -> Result<()> {
-    sessions::Entity::update_many()
-        .col_expr(sessions::Column::RevokedAt, Expr::value(stored(now)))
-        .filter(which)
-        .filter(sessions::Column::RevokedAt.is_null())
-        .exec(&tx.0)
-        .await?;
-    Ok(())
-}
-
-/// Whether a sign-in still stands: access tokens name their family, so that signing out ends them too.
-pub async fn family_stands(conn: &impl ConnectionTrait, family: SessionId) -> Result<bool> {
-    let revoked = sessions::Entity::find()
-        .filter(sessions::Column::Family.eq(family.uuid()))
-        .filter(sessions::Column::RevokedAt.is_null())
-        .limit(1)
-        .one(conn)
-        .await?;
-    Ok(revoked.is_some())
-}
+/// What decides about a person, in one statement: an account's row for each thing that it is to a call or an organisation.
+const ACTOR: &str = "SELECT a.*, r.kind AS is_a, r.scope AS is_of, r.seat AS seat, r.chair AS chair, r.declared AS declared \
+    FROM accounts a LEFT JOIN (\
+    SELECT 'member' AS kind, m.account_id, m.organisation_id AS scope, m.organisation_id AS seat, \
+    FALSE AS chair, FALSE AS declared FROM memberships m WHERE m.account_id = $1 \
+    UNION ALL SELECT 'officer', o.account_id, o.call_id, o.call_id, FALSE, FALSE FROM officers o WHERE o.account_id = $1 \
+    UNION ALL SELECT 'seat', s.account_id, s.call_id, s.id, s.chair, s.declared_at IS NOT NULL FROM seats s \
+    WHERE s.account_id = $1) r ON r.account_id = a.id \
+    WHERE a.id = $1 AND a.disabled_at IS NULL";
 
 /// What the policy needs to know of a person; `None` when the account does not exist or was shut.
 pub async fn actor(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<(Account, Actor)>> {
-    let Some(account) = find(conn, id).await?.filter(|a| a.disabled_at.is_none()) else { return Ok(None) };
-    let organisations =
-        memberships::Entity::find().filter(memberships::Column::AccountId.eq(id.uuid())).all(conn).await?;
-    let officer = officers::Entity::find().filter(officers::Column::AccountId.eq(id.uuid())).all(conn).await?;
-    let seats = seats::Entity::find().filter(seats::Column::AccountId.eq(id.uuid())).all(conn).await?;
-    let actor = Actor {
-        account: id,
+    one_actor(conn, ACTOR, vec![id.uuid().into()]).await
+}
+
+/// The same, while a sign-in of theirs stands.
+pub async fn signed_in_actor(
+    conn: &impl ConnectionTrait,
+    id: AccountId,
+    sign_in: SignInId,
+) -> Result<Option<(Account, Actor)>> {
+    let sql = format!(
+        "{ACTOR} AND EXISTS (SELECT 1 FROM sign_ins i WHERE i.id = $2 AND i.account_id = $1 AND i.revoked_at IS NULL)"
+    );
+    one_actor(conn, &sql, vec![id.uuid().into(), sign_in.uuid().into()]).await
+}
+
+async fn one_actor(conn: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Option<(Account, Actor)>> {
+    let rows = conn.query_all_raw(Statement::from_sql_and_values(conn.get_database_backend(), sql, values)).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let account = account(accounts::Model::from_query_result(first, "")?)?;
+    let mut actor = Actor {
+        account: account.id,
         administrator: account.administrator,
-        organisations: organisations.into_iter().map(|m| m.organisation_id.into()).collect(),
-        officer_of: officer.into_iter().map(|o| o.call_id.into()).collect(),
-        seats: seats
-            .into_iter()
-            .map(|s| {
-                let facts = SeatFacts { id: s.id.into(), declared: s.declared_at.is_some(), chair: s.chair };
-                (s.call_id.into(), facts)
-            })
-            .collect(),
+        organisations: BTreeSet::new(),
+        officer_of: BTreeSet::new(),
+        seats: BTreeMap::new(),
     };
+    for row in &rows {
+        let Some(kind) = row.try_get::<Option<String>>("", "is_a")? else { continue };
+        let of: Uuid = row.try_get("", "is_of")?;
+        match kind.as_str() {
+            "member" => drop(actor.organisations.insert(of.into())),
+            "officer" => drop(actor.officer_of.insert(of.into())),
+            _ => {
+                let id: Uuid = row.try_get("", "seat")?;
+                let (declared, chair) = (row.try_get("", "declared")?, row.try_get("", "chair")?);
+                actor.seats.insert(of.into(), SeatFacts { id: id.into(), declared, chair });
+            }
+        }
+    }
     Ok(Some((account, actor)))
 }

@@ -96,6 +96,10 @@ pub enum Constraint {
     SheetSeat,
     /// The person belongs to the organisation already.
     Membership,
+    /// An organisation has this SIRET already.
+    OrganisationSiret,
+    /// An invitation is open between the organisation and the person already.
+    Invitation,
     /// This idempotency key was used already.
     IdempotencyKey,
     /// Any other one.
@@ -103,13 +107,15 @@ pub enum Constraint {
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 8] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 10] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
     (Constraint::SeatLabel, "uq_seats_label", "seats.call_id, seats.label"),
     (Constraint::SheetSeat, "uq_sheets_seat", "sheets.seat_id, sheets.dossier_id"),
+    (Constraint::OrganisationSiret, "uq_organisations_siret", "organisations.siret"),
+    (Constraint::Invitation, "uq_invitations_open", "invitations.organisation_id, invitations.account_id"),
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
 ];

@@ -39,17 +39,30 @@ entities! {
         expires_at: i64,
         used_at: Option<i64>,
         created_at: i64,
+        password_hash: Option<String>,
+        name: Option<String>,
+        email: Option<String>,
+        voided_at: Option<i64>,
     }
-    sessions = "sessions" {
+    sign_ins = "sign_ins" {
         #[sea_orm(primary_key, auto_increment = false)]
         id: Uuid,
         account_id: Uuid,
-        family: Uuid,
-        refresh_hash: String,
-        created_at: i64,
+        begun_at: i64,
         expires_at: i64,
-        rotated_at: Option<i64>,
         revoked_at: Option<i64>,
+        refresh_hash: String,
+        previous_hash: Option<String>,
+        salt: Option<String>,
+        refreshed_at: i64,
+    }
+    attempts = "attempts" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        kind: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        subject: String,
+        since: i64,
+        tries: i64,
     }
     organisations = "organisations" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -60,6 +73,20 @@ entities! {
         legal_form: String,
         created_at: i64,
         created_by: Uuid,
+        duplicate_of: Option<Uuid>,
+    }
+    invitations = "invitations" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        organisation_id: Uuid,
+        account_id: Uuid,
+        kind: String,
+        name: String,
+        email: String,
+        created_at: i64,
+        created_by: Uuid,
+        closed_at: Option<i64>,
+        outcome: Option<String>,
     }
     memberships = "memberships" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -179,6 +206,7 @@ entities! {
         chair: bool,
         declared_at: Option<i64>,
         created_at: i64,
+        accepted_at: Option<i64>,
     }
     recusals = "recusals" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -8,7 +8,7 @@ use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalSc
 use ami_domain::policy::{Act, Action, Permit, acts};
 use ami_domain::sheet::{Entry, Reopening, Sheet, SheetState};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::sea_query::{Expr, Func, OnConflict, Query};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
@@ -22,6 +22,7 @@ fn seat(r: seats::Model) -> Result<Seat> {
     Ok(Seat {
         college: College::parse(&r.college).ok_or_else(|| corrupt("seats", "college", r.id, &r.college))?,
         voice: Voice::parse(&r.voice).ok_or_else(|| corrupt("seats", "voice", r.id, &r.voice))?,
+        accepted_at: r.accepted_at.map(|v| instant("seats", "accepted_at", r.id, v)).transpose()?,
         declared_at: r.declared_at.map(|v| instant("seats", "declared_at", r.id, v)).transpose()?,
         id: r.id.into(),
         call: r.call_id.into(),
@@ -49,6 +50,7 @@ pub async fn insert_seat(tx: &Tx, permit: &Permit<acts::ManageJury>, seat: &Seat
             chair: seat.chair,
             declared_at: seat.declared_at.map(stored),
             created_at: stored(now),
+            accepted_at: seat.accepted_at.map(stored),
         },
     )
     .await
@@ -74,10 +76,14 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
     Ok(found)
 }
 
-/// Records that a juror declared conflicts, or that there are none.
+/// Records that a juror declared conflicts, or that there are none; whoever declares accepts to sit.
 pub async fn set_declared(tx: &Tx, permit: &Permit<acts::DeclareConflicts>, now: Timestamp) -> Result<()> {
     let updated = seats::Entity::update_many()
         .col_expr(seats::Column::DeclaredAt, Expr::value(stored(now)))
+        .col_expr(
+            seats::Column::AcceptedAt,
+            Func::coalesce([Expr::col(seats::Column::AcceptedAt), Expr::value(stored(now))]).into(),
+        )
         .filter(seats::Column::Id.eq(permit.on().uuid()))
         .exec(&tx.0)
         .await?;

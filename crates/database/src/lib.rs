@@ -5,18 +5,22 @@
 
 pub mod access;
 pub mod accounts;
+pub mod attempts;
 pub mod calls;
 mod connection;
 pub mod dossiers;
 mod entities;
 pub mod evidence;
 pub mod idempotency;
+pub mod invitations;
 pub mod journal;
 pub mod jury;
+pub mod links;
 pub mod mails;
 pub mod objects;
 pub mod organisations;
 pub mod rankings;
+pub mod sign_ins;
 pub mod upsets;
 mod writer;
 

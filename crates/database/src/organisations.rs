@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use ami_domain::identifiers::{Rna, Siret};
 use ami_domain::ids::{AccountId, CallId, OrganisationId};
-use ami_domain::policy::{Permit, acts};
+use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
+use uuid::Uuid;
 
 use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
 use crate::entities::{accounts, dossiers, memberships, organisations};
@@ -41,6 +43,9 @@ fn organisation(row: organisations::Model) -> Result<Organisation> {
 }
 
 /// Adds an organisation with its first member.
+///
+/// # Errors
+/// [`crate::Constraint::OrganisationSiret`] when one has this SIRET already.
 pub async fn insert_organisation(
     tx: &Tx,
     permit: &Permit<acts::CreateOrganisation>,
@@ -57,6 +62,7 @@ pub async fn insert_organisation(
             legal_form: organisation.legal_form.clone(),
             created_at: stored(now),
             created_by: permit.by().uuid(),
+            duplicate_of: None,
         },
     )
     .await?;
@@ -68,11 +74,20 @@ pub async fn insert_organisation(
     insert(tx, first).await
 }
 
-/// Changes an organisation's own data.
+/// Changes an organisation's own data. One that is kept apart from another of the same SIRET stays so until it has its own.
 pub async fn update_organisation(tx: &Tx, permit: &Permit<acts::EditOrganisation>, new: &Organisation) -> Result<()> {
     permitted("organisations", permit.on(), new.id)?;
     let updated = organisations::Entity::update_many()
         .col_expr(organisations::Column::Name, Expr::value(new.name.clone()))
+        .col_expr(
+            organisations::Column::DuplicateOf,
+            Expr::case(
+                Expr::col(organisations::Column::Siret).eq(new.siret.to_string()),
+                Expr::col(organisations::Column::DuplicateOf),
+            )
+            .finally(Expr::value(None::<Uuid>))
+            .into(),
+        )
         .col_expr(organisations::Column::Siret, Expr::value(new.siret.to_string()))
         .col_expr(organisations::Column::Rna, Expr::value(new.rna.as_ref().map(ToString::to_string)))
         .col_expr(organisations::Column::LegalForm, Expr::value(new.legal_form.clone()))
@@ -91,6 +106,39 @@ pub async fn find(conn: &impl ConnectionTrait, id: OrganisationId) -> Result<Opt
 pub async fn lock(tx: &Tx, id: OrganisationId) -> Result<bool> {
     let row = organisations::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?;
     Ok(row.is_some())
+}
+
+/// Keeps every organisation of one legal body from other writers until the transaction ends, and gives them: establishments with
+/// the same SIREN.
+pub async fn lock_legal_body(tx: &Tx, siret: &Siret) -> Result<Vec<OrganisationId>> {
+    let rows = organisations::Entity::find()
+        .filter(organisations::Column::Siret.starts_with(siret.siren()))
+        .order_by_asc(organisations::Column::Id)
+        .lock_exclusive()
+        .all(&tx.0)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
+}
+
+/// The organisation with this SIRET; of several that were registered before it was asked for once, the first.
+pub async fn find_by_siret(conn: &impl ConnectionTrait, siret: &Siret) -> Result<Option<Organisation>> {
+    let row = organisations::Entity::find()
+        .filter(organisations::Column::Siret.eq(siret.to_string()))
+        .filter(organisations::Column::DuplicateOf.is_null())
+        .one(conn)
+        .await?;
+    row.map(organisation).transpose()
+}
+
+/// Organisations that have the SIRET of one that was registered before them.
+pub async fn duplicates(conn: &impl ConnectionTrait) -> Result<Vec<Organisation>> {
+    let rows = organisations::Entity::find()
+        .filter(organisations::Column::DuplicateOf.is_not_null())
+        .order_by_asc(organisations::Column::Siret)
+        .order_by_asc(organisations::Column::CreatedAt)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(organisation).collect()
 }
 
 /// The organisations a person belongs to, by name.
@@ -131,15 +179,34 @@ pub async fn some(
     rows.into_iter().map(|row| organisation(row).map(|o| (o.id, o))).collect()
 }
 
+/// What may make somebody a member: a member who says yes to their request, or they themselves to an invitation.
+pub trait Joins: Act {
+    /// Whether what was allowed is this account's joining this organisation.
+    fn covers(on: Self::Object, organisation: OrganisationId, account: AccountId) -> bool;
+}
+
+impl Joins for acts::ManageMembers {
+    fn covers(on: OrganisationId, organisation: OrganisationId, _: AccountId) -> bool {
+        on == organisation
+    }
+}
+
+impl Joins for acts::JoinOrganisation {
+    fn covers(on: AccountId, _: OrganisationId, account: AccountId) -> bool {
+        on == account
+    }
+}
+
 /// Adds a member.
-pub async fn insert_member(
+pub async fn insert_member<A: Joins>(
     tx: &Tx,
-    permit: &Permit<acts::ManageMembers>,
+    permit: &Permit<A>,
+    id: OrganisationId,
     account: AccountId,
     now: Timestamp,
 ) -> Result<()> {
-    let member =
-        memberships::Model { organisation_id: permit.on().uuid(), account_id: account.uuid(), created_at: stored(now) };
+    permitted("memberships", A::covers(permit.on(), id, account), true)?;
+    let member = memberships::Model { organisation_id: id.uuid(), account_id: account.uuid(), created_at: stored(now) };
     insert(tx, member).await
 }
 

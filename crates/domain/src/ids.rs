@@ -47,8 +47,10 @@ typed_ids! {
     AccountId;
     /// A one-time token sent by e-mail.
     TokenId;
-    /// One refresh token of a signed-in session.
-    SessionId;
+    /// One sign-in.
+    SignInId;
+    /// An invitation to belong to an organisation, or a request to.
+    InvitationId;
     /// An applicant organisation.
     OrganisationId;
     /// A call for expressions of interest.

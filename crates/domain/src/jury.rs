@@ -22,6 +22,8 @@ pub struct Seat {
     pub voice: Voice,
     /// Presides: may reopen sheets and impose recusals.
     pub chair: bool,
+    /// When the person accepted to sit.
+    pub accepted_at: Option<Timestamp>,
     /// When the declaration of conflicts was made.
     pub declared_at: Option<Timestamp>,
 }

@@ -102,6 +102,8 @@ pub struct Subject {
     pub call: Option<CallFacts>,
     /// The organisation.
     pub organisation: Option<OrganisationId>,
+    /// The person whose own affair it is.
+    pub account: Option<AccountId>,
     /// The dossier.
     pub dossier: Option<DossierFacts>,
     /// The seat that it is done to.
@@ -121,6 +123,11 @@ impl Subject {
     /// An organisation alone.
     pub fn organisation(organisation: OrganisationId) -> Self {
         Self { organisation: Some(organisation), ..Self::default() }
+    }
+
+    /// A person's own affair alone.
+    pub fn account(account: AccountId) -> Self {
+        Self { account: Some(account), ..Self::default() }
     }
 
     /// A dossier of a call.
@@ -232,6 +239,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::CreateOrganisation => Ok(()),
+        Action::ChangeAccount | Action::JoinOrganisation => {
+            when(subject.account == Some(actor.account), Denial::Hidden)
+        }
         Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
         Action::CreateDossier => {
             when(standing.member, Denial::Hidden)?;

@@ -88,7 +88,9 @@ fn table() -> String {
                             closes: Timestamp::UNIX_EPOCH,
                         };
                         let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
-                        let subject = Subject::dossier(call, dossier).with_assignment(assignment);
+                        let own = Some(id(9)).filter(|_| who != "stranger");
+                        let subject =
+                            Subject { account: own, ..Subject::dossier(call, dossier) }.with_assignment(assignment);
                         letter(decide(*action, actor.as_ref(), &subject))
                     })
                     .collect();

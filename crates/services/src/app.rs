@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ami_database::{Database, DatabaseError, Doing, Tx, journal, storable};
 use ami_domain::ids::{AccountId, CallId};
@@ -16,9 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::access::AccessLog;
-use crate::attempts::Attempts;
 use crate::evidence::Evidence;
 use crate::idempotency::Key;
+use crate::passwords::Passwords;
 use crate::tokens::Keys;
 use crate::{Error, Result};
 
@@ -58,6 +58,13 @@ impl Clock {
     pub fn set(&self, to: Timestamp) {
         if let Source::Manual(at) = &self.0 {
             at.store(to.as_microsecond(), Ordering::SeqCst);
+        }
+    }
+
+    /// Lets time pass. A clock that stands still makes nobody wait.
+    pub async fn wait(&self, time: Duration) {
+        if !matches!(self.0, Source::Manual(_)) {
+            tokio::time::sleep(time).await;
         }
     }
 
@@ -107,8 +114,8 @@ pub struct App {
     pub access: Arc<AccessLog>,
     /// What signs evidence.
     pub evidence: Arc<Evidence>,
-    /// Failed sign-ins and messages asked for.
-    pub attempts: Arc<Attempts>,
+    /// Hashing of passwords.
+    pub passwords: Arc<Passwords>,
     /// Bytes of the files that were accepted since the start.
     pub uploaded: Arc<AtomicU64>,
     /// Time.

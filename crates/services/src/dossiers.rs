@@ -323,18 +323,21 @@ async fn begin_dossier(work: &Work<'_>, code: &str, organisation: OrganisationId
     if call.definition.lot(lot).is_none() {
         return Err(Error::field("/lot", "field-lot-unknown").with("lot", lot));
     }
-    // One at a time for an organisation: its limit of lots is counted and used up in one transaction.
-    if !organisations::lock(tx, organisation).await? {
-        return Err(Error::not_found());
+    // One at a time for a legal body: its limit of lots is counted and used up in one transaction, whichever of its
+    // establishments asks.
+    let org = organisations::find(tx.read(), organisation).await?.ok_or_else(Error::not_found)?;
+    let body = organisations::lock_legal_body(tx, &org.siret).await?;
+    if !body.contains(&organisation) {
+        // Its SIRET changed at this moment.
+        return Err(Error::new(Kind::Stale, "stale"));
     }
-    let mine = rows::of_organisations(tx.read(), [organisation]).await?;
+    let mine = rows::of_organisations(tx.read(), body).await?;
     let asked = mine.iter().filter(|d| d.call == call.id && d.state_name() != DossierStateName::Withdrawn).count();
     let most = call.definition.rules.max_lots_requested;
-    if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !mine.iter().any(|d| d.call == call.id && d.lot == lot)
-    {
+    let again = mine.iter().any(|d| d.call == call.id && d.lot == lot && d.organisation == organisation);
+    if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !again {
         return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
     }
-    let org = organisations::find(tx.read(), organisation).await?.ok_or_else(Error::not_found)?;
     let number = ami_database::calls::next_number(tx, call.id, "dossiers").await?;
     let dossier = Dossier {
         id: work.id(),

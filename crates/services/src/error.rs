@@ -134,7 +134,7 @@ impl Error {
     }
 
     /// Not now, but later: the code's sentence says whether anything was done.
-    fn later(code: &'static str, seconds: i64, cause: impl fmt::Display) -> Self {
+    pub(crate) fn later(code: &'static str, seconds: i64, cause: impl fmt::Display) -> Self {
         Self { cause: Some(cause.to_string()), retry_after: Some(seconds), ..Self::new(Kind::Unavailable, code) }
     }
 
@@ -185,6 +185,8 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::CallCode) => Self::new(Kind::Conflict, "call-exists"),
             DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
+            DatabaseError::Constraint(Constraint::OrganisationSiret) => Self::new(Kind::Conflict, "siret-registered"),
+            DatabaseError::Constraint(Constraint::Invitation) => Self::new(Kind::Conflict, "invitation-exists"),
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
             DatabaseError::Constraint(

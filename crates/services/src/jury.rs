@@ -10,6 +10,7 @@ use ami_domain::ids::{DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
 use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::text;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -37,6 +38,9 @@ pub struct SeatView {
     pub voice: Voice,
     /// Presides.
     pub chair: bool,
+    /// When the person accepted to sit: with the declaration of conflicts.
+    #[schema(value_type = Option<String>)]
+    pub accepted_at: Option<Timestamp>,
     /// Whether conflicts were declared.
     pub declared: bool,
     /// Sheets asked for.
@@ -103,6 +107,7 @@ pub async fn invite_juror(app: &Arrival, who: Option<&Actor>, code: &str, invita
                 college: invitation.college,
                 voice: invitation.voice,
                 chair: invitation.chair,
+                accepted_at: None,
                 declared_at: None,
             };
             rows::insert_seat(work.tx, &permit, &seat, work.at()).await?;
@@ -151,6 +156,7 @@ pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Resul
                 college: seat.college,
                 voice: seat.voice,
                 chair: seat.chair,
+                accepted_at: seat.accepted_at,
                 declared: seat.declared_at.is_some(),
             }
         })
@@ -408,7 +414,7 @@ pub struct Conflict {
     pub comment: String,
 }
 
-/// Declares conflicts, or that there are none. Each one excludes the seat at once; a later declaration adds to it.
+/// Accepts to sit, and declares conflicts or that there are none: no seat gives access before. Each one excludes the seat at once; a later declaration adds to it.
 pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, conflicts: &[Conflict]) -> Result<()> {
     app.write(who, (code.to_owned(), conflicts.to_vec()), |work, (code, conflicts)| {
         Box::pin(async move {

@@ -1,16 +1,15 @@
 //! Applicant organisations.
 
-use ami_database::accounts;
 use ami_database::organisations::{self as rows, Organisation};
 use ami_domain::identifiers::{IdentifierError, Rna, Siret};
-use ami_domain::ids::{AccountId, OrganisationId};
-use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
+use ami_domain::ids::OrganisationId;
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use ami_domain::text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work};
+use crate::{Actor, Arrival, Error, Problem, Result};
 
 /// Legal forms an organisation may say it has; which of them may apply is the call's rule.
 pub const LEGAL_FORMS: [&str; 11] =
@@ -94,6 +93,9 @@ fn check(id: OrganisationId, input: &OrganisationInput) -> Result<Organisation> 
 }
 
 /// Registers an organisation; whoever does is its first member.
+///
+/// # Errors
+/// `siret-registered` when one has this SIRET: its members may be asked ([`crate::members::request_to_join`]).
 pub async fn create_organisation(
     app: &Arrival,
     who: Option<&Actor>,
@@ -140,105 +142,9 @@ pub async fn show_organisation(app: &Arrival, who: Option<&Actor>, id: Organisat
     Ok(rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?.into())
 }
 
-/// Somebody who may write and file an organisation's dossiers.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct MemberView {
-    /// The account's id.
-    pub id: Uuid,
-    /// Their name.
-    pub name: String,
-    /// Their address.
-    pub email: String,
-}
-
-/// Whom to invite.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
-pub struct MemberInput {
-    /// Their name; that of their account, when they have one.
-    pub name: String,
-    /// Their address.
-    pub email: String,
-}
-
-/// An organisation's members, as one of them.
-pub async fn list_members(app: &Arrival, who: Option<&Actor>, id: OrganisationId) -> Result<Vec<MemberView>> {
-    decide(Action::ManageMembers, who, &Subject::organisation(id))?;
-    let conn = app.database.read();
-    let members = rows::members(conn, id).await?;
-    let people = accounts::names(conn, &members.iter().copied().collect()).await?;
-    let view = |account: AccountId| {
-        let (name, email) = people.get(&account).cloned()?;
-        Some(MemberView { id: account.uuid(), name, email })
-    };
-    Ok(members.into_iter().filter_map(view).collect())
-}
-
-/// Keeps an organisation's members from other writers until the transaction ends. Who asks may have been removed while it
-/// waited: they are asked about once more.
-async fn hold_members(work: &Work<'_>, id: OrganisationId) -> Result<Permit<acts::ManageMembers>> {
-    let subject = Subject::organisation(id);
-    let asker = permit::<acts::ManageMembers>(work.who(), &subject)?.by();
-    if !rows::lock(work.tx, id).await? {
-        return Err(Error::not_found());
-    }
-    let who = accounts::actor(work.tx.read(), asker).await?.map(|(_, actor)| actor);
-    Ok(permit::<acts::ManageMembers>(who.as_ref(), &subject)?)
-}
-
-/// Adds a member, who gets a message.
-///
-/// # Errors
-/// `member-exists` when they are one already.
-pub async fn invite_member(
-    app: &Arrival,
-    who: Option<&Actor>,
-    id: OrganisationId,
-    input: &MemberInput,
-) -> Result<Vec<MemberView>> {
-    app.write(who, (id, input.clone()), |work, (id, input)| {
-        Box::pin(async move {
-            let (tx, id) = (work.tx, *id);
-            let permit = hold_members(work, id).await?;
-            let email = crate::accounts::read_email(&input.email).map_err(|p| Error::invalid(vec![p]))?;
-            let organisation = rows::find(tx.read(), id).await?.ok_or_else(Error::not_found)?;
-            let to = crate::accounts::Invited {
-                newcomer: "member_invitation",
-                known: "member_added",
-                about: &organisation.name,
-                path: "/espace",
-            };
-            let account = crate::accounts::invite(work, &email, &input.name, &to).await?;
-            rows::insert_member(tx, &permit, account, work.at()).await?;
-            let details = serde_json::json!({ "added": account });
-            let subject = ("organisation", id.to_string());
-            work.record(None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
-            Ok(())
-        })
-    })
-    .await?;
-    list_members(app, who, id).await
-}
-
-/// Removes a member: they no longer see the organisation's dossiers.
-///
-/// # Errors
-/// `last-member` when nobody would be left to file or to be written to.
-pub async fn remove_member(app: &Arrival, who: Option<&Actor>, id: OrganisationId, account: AccountId) -> Result<()> {
-    app.write(who, (id, account), |work, &(id, account)| {
-        Box::pin(async move {
-            let tx = work.tx;
-            let permit = hold_members(work, id).await?;
-            if !rows::delete_member(tx, &permit, account).await? {
-                return Err(Error::not_found());
-            }
-            if rows::members(tx.read(), id).await?.is_empty() {
-                return Err(Error::new(Kind::Conflict, "last-member"));
-            }
-            let details = serde_json::json!({ "removed": account });
-            let subject = ("organisation", id.to_string());
-            work.record(None, Some(permit.by()), Action::ManageMembers, subject, details).await?;
-            Ok(())
-        })
-    })
-    .await
+/// Organisations that have the SIRET of one that was registered before them, from the time when that was possible: name and
+/// SIRET. They are kept apart.
+pub async fn list_duplicates(database: &ami_database::Database) -> Result<Vec<(String, String)>> {
+    let found = rows::duplicates(database.read()).await?;
+    Ok(found.into_iter().map(|o| (o.name, o.siret.to_string())).collect())
 }

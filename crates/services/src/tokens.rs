@@ -1,15 +1,14 @@
-//! Access tokens (JWT, `EdDSA`), opaque one-time and refresh tokens, and passwords (Argon2id).
+//! Access tokens (JWT, `EdDSA`), what a browser shows of an earlier sign-in, and opaque one-time and refresh tokens.
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -20,15 +19,29 @@ pub const ACCESS_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// How long a refresh token is good for.
 pub const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 14);
 
+/// How long a browser is known after a sign-in.
+pub const BROWSER_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 180);
+
 /// What an access token says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     /// The account.
     pub sub: Uuid,
-    /// The sign-in it follows from.
+    /// The sign-in.
     pub fam: Uuid,
     /// Issued, seconds since the epoch.
     pub iat: i64,
+    /// No use after, seconds since the epoch.
+    pub exp: i64,
+}
+
+/// What a browser shows that has signed in before: no way in, but a way past the wrong passwords of others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Browser {
+    /// The account that signed in.
+    pub known_to: Uuid,
+    /// The browser.
+    pub browser: Uuid,
     /// No use after, seconds since the epoch.
     pub exp: i64,
 }
@@ -86,26 +99,49 @@ impl Keys {
     }
 
     /// Signs an access token.
-    pub fn sign(&self, account: Uuid, family: Uuid, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
+    pub fn sign(&self, account: Uuid, sign_in: Uuid, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let exp = now.as_second() + ACCESS_LIFETIME.as_secs();
-        let claims = Claims { sub: account, fam: family, iat: now.as_second(), exp };
+        self.sign_claims(&Claims { sub: account, fam: sign_in, iat: now.as_second(), exp })
+    }
+
+    /// Reads an access token; `None` unless one of the keys signed it and it is still good.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        self.verify_claims(token).filter(|claims: &Claims| claims.exp > now.as_second())
+    }
+
+    /// Signs what a browser keeps of a sign-in.
+    pub fn sign_browser(
+        &self,
+        account: Uuid,
+        browser: Uuid,
+        now: Timestamp,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let exp = now.as_second() + BROWSER_LIFETIME.as_secs();
+        self.sign_claims(&Browser { known_to: account, browser, exp })
+    }
+
+    /// Reads what a browser kept of a sign-in.
+    pub fn verify_browser(&self, token: &str, now: Timestamp) -> Option<Browser> {
+        self.verify_claims(token).filter(|browser: &Browser| browser.exp > now.as_second())
+    }
+
+    fn sign_claims(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
         let mut header = Header::new(Algorithm::EdDSA);
         let Some(key) = self.0.first() else {
             return Err(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat.into());
         };
         header.kid = Some(key.id.clone());
-        encode(&header, &claims, &key.encoding)
+        encode(&header, claims, &key.encoding)
     }
 
-    /// Reads an access token; `None` unless one of the keys signed it and it is still good.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
+    /// The claims of one kind: those of another lack its fields and do not read.
+    fn verify_claims<T: DeserializeOwned + Clone>(&self, token: &str) -> Option<T> {
         let header = decode_header(token).ok()?;
         let key = self.0.iter().find(|k| Some(&k.id) == header.kid.as_ref())?;
         let mut validation = Validation::new(Algorithm::EdDSA);
-        // Against the application's clock, below.
+        // Against the application's clock, by whoever asks.
         validation.validate_exp = false;
-        let claims = decode::<Claims>(token, &key.decoding, &validation).ok()?.claims;
-        (claims.exp > now.as_second()).then_some(claims)
+        Some(decode::<T>(token, &key.decoding, &validation).ok()?.claims)
     }
 
     /// The public keys, as a JSON Web Key Set.
@@ -144,16 +180,51 @@ pub fn hash_token(token: &str) -> String {
     sha256_hex(token.as_bytes())
 }
 
-/// Hashes a password with Argon2id and a random salt. Takes tens of milliseconds: call it off the async threads.
-pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
-    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+/// The first refresh token of a sign-in, which it names.
+pub fn first_refresh(sign_in: Uuid) -> Result<String, getrandom::Error> {
+    let mut secret = [0u8; 32];
+    getrandom::fill(&mut secret)?;
+    Ok(refresh(sign_in, secret))
 }
 
-/// Whether a password fits a hash. Without a hash it takes as long, so that a missing account does not show.
-pub fn password_fits(password: &str, hash: Option<&str>) -> bool {
-    const NOBODY: &str =
-        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    PasswordHash::new(hash.unwrap_or(NOBODY))
-        .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
-        && hash.is_some()
+/// The refresh token after one. Whoever has that one gets the same successor again, while its salt is kept; whoever has neither
+/// cannot make it.
+pub fn next_refresh(sign_in: Uuid, salt: &str, token: &str) -> String {
+    let secret = Sha256::new().chain_update("refresh\n").chain_update(salt).chain_update("\n").chain_update(token);
+    refresh(sign_in, secret.finalize().into())
+}
+
+fn refresh(sign_in: Uuid, secret: [u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode([sign_in.as_bytes().as_slice(), &secret].concat())
+}
+
+/// The sign-in that a refresh token names; none where it is of an older kind, or no token at all.
+pub fn sign_in_of(token: &str) -> Option<Uuid> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 48)?;
+    Uuid::from_slice(&bytes[..16]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_passes_for_one_of_another_kind() {
+        let keys = Keys::parse(&["11".repeat(32)]).unwrap();
+        let (now, id) = (Timestamp::from_second(1_800_000_000).unwrap(), Uuid::from_u128(7));
+        let (access, browser) = (keys.sign(id, id, now).unwrap(), keys.sign_browser(id, id, now).unwrap());
+        assert!(keys.verify(&access, now).is_some() && keys.verify_browser(&browser, now).is_some());
+        assert!(keys.verify(&browser, now).is_none() && keys.verify_browser(&access, now).is_none());
+    }
+
+    #[test]
+    fn a_refresh_token_names_its_sign_in_and_has_one_successor() {
+        let id = Uuid::from_u128(7);
+        let first = first_refresh(id).unwrap();
+        assert_eq!(sign_in_of(&first), Some(id));
+        let next = next_refresh(id, "salt", &first);
+        assert_eq!((sign_in_of(&next), &next), (Some(id), &next_refresh(id, "salt", &first)));
+        assert_ne!(next, next_refresh(id, "other", &first));
+        assert_eq!(sign_in_of(&secret().unwrap().token), None);
+    }
 }

@@ -20,3 +20,7 @@ note-left = Vous n'êtes plus membre de cette structure.
 note-recused = Le déport est prononcé.
 note-invited = L'invitation est envoyée.
 note-computed = Le classement est calculé.
+note-accepted = C'est accepté.
+note-request-sent = Votre demande est envoyée aux membres de la structure.
+note-email-asked = Ouvrez le lien envoyé à la nouvelle adresse : elle comptera ensuite.
+note-password-changed = Votre mot de passe est changé. Vos autres connexions sont terminées.

@@ -235,6 +235,20 @@ impl World {
         people
     }
 
+    /// Accepts the first invitation that waits for somebody.
+    pub(crate) async fn join(&self, person: &Person) {
+        let open = self.get(person, "/me/invitations").await.ok();
+        let id = open["items"][0]["id"].as_str().unwrap();
+        self.post(person, &format!("/invitations/{id}/acceptance"), json!({})).await.ok();
+    }
+
+    /// The tokens in the links of the messages to an address that have not left, the oldest first.
+    pub(crate) async fn links(&self, to: &str) -> Vec<String> {
+        let mails = ami_database::mails::due(self.app.database.read(), self.clock.now(), 1000).await.unwrap();
+        let token = |body: &str| Some(body.split_once("jeton=")?.1.split_whitespace().next()?.to_owned());
+        mails.iter().filter(|m| m.recipient == to).filter_map(|m| token(&m.body)).collect()
+    }
+
     /// The demonstration call, published by an administrator who is its officer.
     pub(crate) async fn published(&self) -> Person {
         let officer = self.person("Officer", true).await;

@@ -23,7 +23,9 @@ type Api<T> = Result<Answer<T>, ApiError>;
     servers((url = "/api/v1")),
     paths(
         accounts::sign_in, accounts::refresh, accounts::sign_out, accounts::me, accounts::sign_up, accounts::confirm,
-        accounts::request_reset, accounts::choose_password, accounts::create_organisation, accounts::show_organisation,
+        accounts::renew_link, accounts::request_reset, accounts::choose_password, accounts::change_me,
+        accounts::change_password, accounts::change_email, accounts::invitations, accounts::accept_invitation,
+        accounts::decline_invitation, accounts::request_to_join, accounts::create_organisation, accounts::show_organisation,
         accounts::update_organisation, accounts::members, accounts::invite_member, accounts::remove_member,
         calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,

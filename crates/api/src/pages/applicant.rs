@@ -2,9 +2,10 @@
 
 use ami_domain::call::CallDefinition;
 use ami_domain::form::Field;
-use ami_domain::ids::{AccountId, DossierId, OrganisationId};
+use ami_domain::ids::{DossierId, OrganisationId};
 use ami_services::dossiers::{DossierView, OnInvalid, Seen};
-use ami_services::organisations::{self, LEGAL_FORMS, MemberInput, OrganisationInput};
+use ami_services::members::{self as member_services, MemberInput};
+use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
 use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
 use futures_util::TryStreamExt as _;
 use multer::Multipart;
@@ -48,13 +49,17 @@ fn organisation_page(
     status: Status,
     id: Option<&str>,
     input: &OrganisationInput,
-    errors: &Value,
+    error: Option<&Error>,
 ) -> Html {
+    let errors = error.map_or_else(|| json!([]), listed);
+    // Whose SIRET is registered may ask its members.
+    let registered = error.is_some_and(|e| e.code == "siret-registered");
     let forms: Vec<Value> = LEGAL_FORMS
         .iter()
         .map(|f| json!({ "value": f, "label": ami_views::message(&format!("form-{f}"), &[]) }))
         .collect();
-    ctx.page_with(status, "organisation", &json!({ "id": id, "input": input, "forms": forms, "errors": errors }))
+    let body = json!({ "id": id, "input": input, "forms": forms, "registered": registered, "errors": errors });
+    ctx.page_with(status, "organisation", &body)
 }
 
 fn organisation_input(form: &Fields) -> OrganisationInput {
@@ -74,7 +79,7 @@ fn new_organisation(ctx: Ctx<'_>) -> Html {
         Status::Ok,
         None,
         &OrganisationInput { rna: Some(String::new()), ..Default::default() },
-        &json!([]),
+        None,
     )
 }
 
@@ -83,7 +88,7 @@ async fn create_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields
     let input = organisation_input(&form);
     match organisations::create_organisation(ctx.app, ctx.who.actor(), &input).await {
         Ok(_) => ctx.go(cookies, "/espace".into(), Some("organisation")),
-        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, None, &input, &listed(&e)),
+        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, None, &input, Some(&e)),
         Err(e) => Err(e.into()),
     }
 }
@@ -97,7 +102,7 @@ async fn edit_organisation(ctx: Ctx<'_>, id: Id) -> Html {
         rna: Some(o.rna.unwrap_or_default()),
         legal_form: o.legal_form,
     };
-    organisation_page(&ctx, Status::Ok, Some(&o.id.to_string()), &input, &json!([]))
+    organisation_page(&ctx, Status::Ok, Some(&o.id.to_string()), &input, None)
 }
 
 #[post("/structures/<id>", data = "<form>", rank = 2)]
@@ -106,15 +111,13 @@ async fn update_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form
     let name = id.get::<OrganisationId>().to_string();
     match organisations::update_organisation(ctx.app, ctx.who.actor(), id.get(), &input).await {
         Ok(_) => ctx.go(cookies, "/espace".into(), Some("saved")),
-        Err(e) if is_of_form(&e) => {
-            organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, &listed(&e))
-        }
+        Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, Some(&name), &input, Some(&e)),
         Err(e) => Err(e.into()),
     }
 }
 
 async fn members_page(ctx: &Ctx<'_>, status: Status, id: OrganisationId, typed: &MemberInput, errors: &Value) -> Html {
-    let members = organisations::list_members(ctx.app, ctx.who.actor(), id).await?;
+    let members = member_services::list_members(ctx.app, ctx.who.actor(), id).await?;
     let organisation = organisations::show_organisation(ctx.app, ctx.who.actor(), id).await?;
     let me = ctx.who.signed()?.account.id.uuid();
     let body = json!({ "organisation": organisation, "members": members, "me": me, "typed": typed, "errors": errors });
@@ -130,7 +133,7 @@ async fn members(ctx: Ctx<'_>, id: Id) -> Html {
 async fn invite_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let id: OrganisationId = id.get();
     let input = MemberInput { name: form.get("name").to_owned(), email: form.get("email").to_owned() };
-    match organisations::invite_member(ctx.app, ctx.who.actor(), id, &input).await {
+    match member_services::invite_member(ctx.app, ctx.who.actor(), id, &input).await {
         Ok(_) => ctx.go(cookies, format!("/structures/{id}/membres"), Some("invited")),
         Err(e) if is_of_form(&e) => members_page(&ctx, Status::UnprocessableEntity, id, &input, &listed(&e)).await,
         Err(e) => Err(e.into()),
@@ -140,9 +143,9 @@ async fn invite_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fiel
 #[post("/structures/<id>/membres/retirer", data = "<form>")]
 async fn remove_member(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let id: OrganisationId = id.get();
-    let member: AccountId = form.id("member");
-    match organisations::remove_member(ctx.app, ctx.who.actor(), id, member).await {
-        Ok(()) if member == ctx.who.signed()?.account.id => ctx.go(cookies, "/espace".into(), Some("left")),
+    let member: uuid::Uuid = form.id("member");
+    match member_services::remove_member(ctx.app, ctx.who.actor(), id, member).await {
+        Ok(()) if member == ctx.who.signed()?.account.id.uuid() => ctx.go(cookies, "/espace".into(), Some("left")),
         Ok(()) => ctx.go(cookies, format!("/structures/{id}/membres"), Some("saved")),
         Err(e) if is_of_form(&e) => {
             members_page(&ctx, Status::Conflict, id, &MemberInput::default(), &listed(&e)).await

@@ -1,5 +1,6 @@
 //! The pages: rendered on the server, whole without JavaScript. Each handler calls one use case and fills one template.
 
+mod account;
 mod api;
 mod applicant;
 mod forms;
@@ -23,6 +24,7 @@ const FLASH: &str = "ami_note";
 pub(crate) fn routes() -> Vec<Route> {
     let mut all = routes![alive, ready, jwks, asset];
     all.extend(public::routes());
+    all.extend(account::routes());
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(jury::routes());

@@ -1,13 +1,14 @@
 //! Pages for everyone: calls, accounts, notices.
 
-use ami_services::{Error, Kind, accounts, calls, dossiers, organisations, outbox, sheets};
+use ami_services::accounts::{self, LinkState};
+use ami_services::{Error, Kind, calls, dossiers, members, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
 use super::{Ctx, Html, is_of_form, listed};
-use crate::guards::Peer;
+use crate::guards::{Peer, Stranger, remember};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
         sign_up_now,
         confirm,
         confirm_now,
+        renew_link,
         forgotten,
         forgotten_now,
         password,
@@ -70,8 +72,8 @@ fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
 }
 
 #[post("/connexion", data = "<form>")]
-async fn sign_in_now(ctx: Ctx<'_>, from: Peer, cookies: &CookieJar<'_>, form: Fields) -> Html {
-    match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), from.0).await {
+async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, form: Fields) -> Html {
+    match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
             ctx.go(cookies, safe_target(form.get("to")), None)
@@ -86,7 +88,7 @@ async fn sign_in_now(ctx: Ctx<'_>, from: Peer, cookies: &CookieJar<'_>, form: Fi
 #[post("/deconnexion")]
 async fn sign_out(ctx: Ctx<'_>, cookies: &CookieJar<'_>) -> Html {
     if let Some(signed) = &ctx.who.0 {
-        accounts::sign_out(ctx.app, signed.family).await?;
+        accounts::sign_out(ctx.app, signed.sign_in).await?;
     }
     crate::guards::forget(cookies, ctx.app.settings.is_secure());
     ctx.go(cookies, "/".into(), Some("signed-out"))
@@ -112,21 +114,34 @@ async fn sign_up_now(ctx: Ctx<'_>, from: Peer, form: Fields) -> Html {
     }
 }
 
+fn confirm_page(ctx: &Ctx<'_>, status: Status, token: &str, state: &str, errors: &Value) -> Html {
+    ctx.page_with(status, "confirm", &json!({ "token": token, "state": state, "errors": errors }))
+}
+
 #[get("/compte/confirmation?<jeton>")]
-fn confirm(ctx: Ctx<'_>, jeton: Option<&str>) -> Html {
-    ctx.page("confirm", &json!({ "token": jeton.unwrap_or_default(), "errors": [] }))
+async fn confirm(ctx: Ctx<'_>, jeton: Option<&str>) -> Html {
+    let token = jeton.unwrap_or_default();
+    let state = accounts::link_state(ctx.app, token).await?;
+    confirm_page(&ctx, Status::Ok, token, state.as_str(), &json!([]))
 }
 
 #[post("/compte/confirmation", data = "<form>")]
 async fn confirm_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
-    match accounts::confirm_email(ctx.app, form.get("token")).await {
+    let token = form.get("token");
+    match accounts::confirm_email(ctx.app, token).await {
         Ok(()) => ctx.go(cookies, "/connexion".into(), Some("confirmed")),
         Err(error) if is_of_form(&error) => {
-            let body = json!({ "token": form.get("token"), "errors": listed(&error) });
-            ctx.page_with(Status::UnprocessableEntity, "confirm", &body)
+            let state = accounts::link_state(ctx.app, token).await?;
+            confirm_page(&ctx, Status::UnprocessableEntity, token, state.as_str(), &listed(&error))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+#[post("/compte/confirmation/lien", data = "<form>")]
+async fn renew_link(ctx: Ctx<'_>, from: Peer, form: Fields) -> Html {
+    accounts::request_new_link(ctx.app, form.get("token"), from.0).await?;
+    confirm_page(&ctx, Status::Ok, "", "sent", &json!([]))
 }
 
 #[get("/compte/mot-de-passe-oublie")]
@@ -150,7 +165,7 @@ async fn forgotten_now(ctx: Ctx<'_>, from: Peer, form: Fields) -> Html {
 #[get("/compte/mot-de-passe?<jeton>")]
 async fn password(ctx: Ctx<'_>, jeton: Option<&str>) -> Html {
     let token = jeton.unwrap_or_default();
-    let good = accounts::password_token_is_good(ctx.app, token).await?;
+    let good = accounts::link_state(ctx.app, token).await? == LinkState::Good;
     ctx.page("password", &json!({ "token": token, "good": good, "errors": [], "min": accounts::PASSWORD_MIN }))
 }
 
@@ -163,9 +178,12 @@ async fn password_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Ht
         Err(ami_services::Error::field("/again", "password-again"))
     };
     match outcome {
-        Ok(()) => ctx.go(cookies, "/connexion".into(), Some("password")),
+        Ok(browser) => {
+            remember(cookies, &browser, ctx.app.settings.is_secure());
+            ctx.go(cookies, "/connexion".into(), Some("password"))
+        }
         Err(error) if is_of_form(&error) => {
-            let good = accounts::password_token_is_good(ctx.app, token).await?;
+            let good = accounts::link_state(ctx.app, token).await? == LinkState::Good;
             let body = json!({ "token": token, "good": good, "errors": listed(&error), "min": accounts::PASSWORD_MIN });
             ctx.page_with(Status::UnprocessableEntity, "password", &body)
         }
@@ -187,7 +205,7 @@ async fn space(ctx: Ctx<'_>) -> Html {
     let locked = sheets.iter().filter(|s| s.state == "locked").count();
     let body = json!({
         "me": me, "dossiers": mine, "calls": calls, "sheets": sheets.len(), "locked": locked,
-        "forms": organisations::LEGAL_FORMS,
+        "forms": organisations::LEGAL_FORMS, "invitations": members::list_invitations(ctx.app, ctx.who.actor()).await?,
     });
     ctx.page("space", &body)
 }

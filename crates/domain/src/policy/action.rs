@@ -33,7 +33,7 @@ pub trait Act: sealed::Sealed {
 }
 
 mod sealed {
-    use super::{CallId, Debug, DossierId, OrganisationId, SeatId, SheetId, Subject};
+    use super::{AccountId, CallId, Debug, DossierId, OrganisationId, SeatId, SheetId, Subject};
 
     pub trait Sealed {}
 
@@ -46,6 +46,12 @@ mod sealed {
     impl Object for () {
         fn of(_: &Subject) -> Option<Self> {
             Some(())
+        }
+    }
+
+    impl Object for AccountId {
+        fn of(subject: &Subject) -> Option<Self> {
+            subject.account
         }
     }
 
@@ -104,7 +110,7 @@ macro_rules! actions {
 
         /// One type per action, for permits.
         pub mod acts {
-            use super::{Act, Action, CallId, DossierId, OrganisationId, SeatId, SheetId, sealed};
+            use super::{AccountId, Act, Action, CallId, DossierId, OrganisationId, SeatId, SheetId, sealed};
 
             $($(#[$doc])* #[derive(Debug)] pub struct $name;
             impl sealed::Sealed for $name {}
@@ -123,6 +129,10 @@ actions! {
     CreateCall => "call.create", ();
     /// Move a call to its next state, publication included.
     AdvanceCall => "call.advance", CallId;
+    /// Change one's own name, address or password.
+    ChangeAccount => "account.change", AccountId;
+    /// Accept or decline an invitation of one's own, ask to belong to an organisation.
+    JoinOrganisation => "organisation.join", AccountId;
     /// Register an organisation.
     CreateOrganisation => "organisation.create", ();
     /// Read and change an organisation's own data.

@@ -1,0 +1,155 @@
+//! Passwords: Argon2id, as many at a time as there are cores, in memory that is used again.
+//!
+//! One hash fills 19 MiB. Whoever comes while all cores hash waits in a queue of bounded length; past it the answer is
+//! `503 busy`. So the memory has a bound, whatever is asked at once, and it neither grows nor falls to pieces.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{Error, Result};
+
+/// How many may wait for a core, for each core: about two seconds' worth.
+const WAITING: usize = 64;
+
+/// Hashes and compares passwords.
+#[derive(Debug)]
+pub struct Passwords {
+    queue: Arc<Semaphore>,
+    cores: Arc<Semaphore>,
+    memory: Arc<Memory>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            queue: Arc::new(Semaphore::new(cores + cores * WAITING)),
+            cores: Arc::new(Semaphore::new(cores)),
+            memory: Arc::default(),
+        }
+    }
+}
+
+/// A core to hash on.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _queue: OwnedSemaphorePermit,
+    _core: OwnedSemaphorePermit,
+    memory: Arc<Memory>,
+}
+
+impl Passwords {
+    /// Waits for a core.
+    ///
+    /// # Errors
+    /// `busy` when too many wait already.
+    pub(crate) async fn turn(&self) -> Result<Turn> {
+        let busy = || Error::later("busy", 2, "too many passwords wait to be hashed");
+        let queue = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
+        Ok(Turn { _queue: queue, _core: core, memory: Arc::clone(&self.memory) })
+    }
+}
+
+impl Turn {
+    /// Hashes a password, with a random salt.
+    pub(crate) async fn hash(self, password: &str) -> Result<String> {
+        let password = password.to_owned();
+        let hashing = tokio::task::spawn_blocking(move || self.memory.hash(&password));
+        hashing.await.map_err(Error::internal)?.map_err(Error::internal)
+    }
+
+    /// Whether a password fits a hash. Without a hash it takes as long, so that a missing account does not show.
+    pub(crate) async fn fits(self, password: &str, hash: Option<String>) -> Result<bool> {
+        let password = password.to_owned();
+        let comparing = tokio::task::spawn_blocking(move || self.memory.fits(&password, hash.as_deref()));
+        comparing.await.map_err(Error::internal)
+    }
+}
+
+/// The memory that hashing fills: as many pieces as were ever used at once, which is as many as there are cores.
+#[derive(Debug, Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    fn fill(&self, argon2: &Argon2<'_>, password: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let count = argon2.params().block_count();
+        if blocks.len() < count {
+            blocks.resize(count, Block::new());
+        }
+        let done = argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut blocks[..count]);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+        done
+    }
+
+    fn hash(&self, password: &str) -> std::result::Result<String, argon2::password_hash::Error> {
+        let argon2 = Argon2::default();
+        let salt = Salt::generate();
+        let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+        self.fill(&argon2, password, &salt, &mut out)?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::default().ident(),
+            version: Some(Version::default().into()),
+            params: ParamsString::try_from(argon2.params())?,
+            salt: Some(salt),
+            hash: Some(Output::new(&out)?),
+        };
+        Ok(hash.to_string())
+    }
+
+    fn fits(&self, password: &str, hash: Option<&str>) -> bool {
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        self.compare(password, hash.unwrap_or(NOBODY)).unwrap_or(false) && hash.is_some()
+    }
+
+    fn compare(&self, password: &str, hash: &str) -> Option<bool> {
+        let parsed = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (parsed.salt.as_ref()?, parsed.hash.as_ref()?);
+        let algorithm = Algorithm::new(parsed.algorithm.as_str()).ok()?;
+        let version = parsed.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(&parsed).ok()?);
+        let mut out = vec![0; expected.len()];
+        self.fill(&argon2, password, salt, &mut out).ok()?;
+        // Compared in constant time.
+        Some(Output::new(&out).ok()? == *expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_librarys_own_and_memory_is_used_again() {
+        let memory = Memory::default();
+        let ours = memory.hash("un mot de passe long").unwrap();
+        assert!(Argon2::default().verify_password(b"un mot de passe long", ours.as_str()).is_ok());
+        let theirs = Argon2::default().hash_password(b"un autre mot de passe").unwrap().to_string();
+        assert!(memory.fits("un autre mot de passe", Some(&theirs)));
+        assert!(!memory.fits("un mot de passe long", Some(&theirs)));
+        assert!(!memory.fits("un mot de passe long", None) && !memory.fits("x", Some("illisible")));
+        assert_eq!(memory.0.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn past_the_queue_nobody_waits() {
+        let passwords = Passwords {
+            queue: Arc::new(Semaphore::new(1)),
+            cores: Arc::new(Semaphore::new(1)),
+            memory: Arc::default(),
+        };
+        let turn = passwords.turn().await.unwrap();
+        let refused = passwords.turn().await.unwrap_err();
+        assert_eq!((refused.code, refused.retry_after), ("busy", Some(2)));
+        drop(turn);
+        assert!(passwords.turn().await.is_ok());
+    }
+}
