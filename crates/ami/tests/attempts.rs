@@ -25,14 +25,15 @@ async fn post(world: &World, path: &str, body: String, from: &str, browser: Opti
     request.set_remote("127.0.0.1:4000".parse().unwrap());
     request.add_header(Header::new("X-Real-IP", from.to_owned()));
     if let Some(browser) = browser {
-        request.add_header(Header::new("Cookie", browser.to_owned()));
+        request = request.cookie(("ami_browser", browser.to_owned()));
     }
     let answer = request.dispatch().await;
     let after = answer.headers().get_one("Retry-After").map(str::to_owned);
     let browser = answer.headers().get("Set-Cookie").find(|c| c.starts_with("ami_browser="));
     let browser = browser.map(|cookie| {
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-        cookie.split_once(';').unwrap().0.to_owned()
+        let (value, _) = cookie.trim_start_matches("ami_browser=").split_once(';').unwrap();
+        value.to_owned()
     });
     Answered { status: answer.status().code, after, browser, body: answer.into_string().await.unwrap_or_default() }
 }

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Result};
 
-/// How many may wait for a core, for each core: about two seconds' worth.
-const WAITING: usize = 64;
+/// How many may wait for a core, for each core: about four seconds' worth.
+const WAITING: usize = 128;
 
 /// Hashes and compares passwords.
 #[derive(Debug)]

@@ -91,9 +91,13 @@ fn refused() -> Error {
 pub async fn sign_in(app: &Arrival, email: &str, password: &str, asker: &Asker) -> Result<SignedIn> {
     let email = Email::parse(email).ok();
     let known = asker.browser.as_ref().and_then(|token| app.keys.verify_browser(token, app.at));
+    let conn = app.database.read();
+    if known.is_none() {
+        // An address that is held up does not even wait for a core.
+        Tries::of(None, asker.address, None).check(conn, app.at).await?;
+    }
     // Whoever waits for a core holds nothing, and what failed meanwhile is counted.
     let turn = app.passwords.turn().await?;
-    let conn = app.database.read();
     let account = match &email {
         Some(email) => rows::find_by_email(conn, email).await?.filter(|a| a.disabled_at.is_none()),
         None => None,
