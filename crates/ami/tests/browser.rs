@@ -387,6 +387,13 @@ async fn officer_ranks(browser: &mut Browser) {
         browser.go(&format!("/gestion/AMI-ALI-2027-JURY{path}")).await;
         browser.look(name).await;
     }
+    // While jurors mark, nobody ranks.
+    browser.wait_for("Les notes sont scellées").await;
+    browser.go("/gestion/AMI-ALI-2027-JURY").await;
+    browser.tick("//summary[.='Passer aux auditions']").await;
+    browser.press("Confirmer : passer aux auditions").await;
+    browser.wait_for("Auditions").await;
+    browser.go("/gestion/AMI-ALI-2027-JURY/classements").await;
     browser.press("Calculer un classement").await;
     browser.wait_for("Avis du jury, ne constitue pas une décision").await;
     let text = browser.text().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ami_domain::ids::{CallId, DossierId};
 use ami_domain::jury::Voice;
 use ami_domain::sheet::{Reopening, Sheet};
-use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, Func, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, Func, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QuerySelect as _};
 
 use crate::connection::{insert, stored};
@@ -61,22 +61,20 @@ pub(crate) async fn insert_reopening(
     .await
 }
 
-/// Those on the dossiers of a call, or on some of them; dossiers without any are left out. Two statements.
+/// Those on the dossiers of a call, or on some of them; dossiers without any are left out. One statement.
 pub async fn of_dossiers(
     conn: &impl ConnectionTrait,
     call: CallId,
     only: Option<&[DossierId]>,
 ) -> Result<BTreeMap<DossierId, Upsets>> {
+    let query = excluded(call, only).union(UnionType::All, reopened(call, only)).to_owned();
     let mut found: BTreeMap<DossierId, Upsets> = BTreeMap::new();
-    for row in conn.query_all(&excluded(call, only)).await? {
-        let (dossier, number): (sea_orm::prelude::Uuid, i64) =
-            (row.try_get("", "dossier_id")?, row.try_get("", "last")?);
-        found.entry(dossier.into()).or_default().recusal = Some(number);
-    }
-    for row in conn.query_all(&reopened(call, only)).await? {
-        let (dossier, number): (sea_orm::prelude::Uuid, i64) =
-            (row.try_get("", "dossier_id")?, row.try_get("", "last")?);
-        found.entry(dossier.into()).or_default().reopening = Some(number);
+    for row in conn.query_all(&query).await? {
+        let dossier: sea_orm::prelude::Uuid = row.try_get("", "dossier_id")?;
+        let upsets = found.entry(dossier.into()).or_default();
+        let (recusal, reopening): (Option<i64>, Option<i64>) =
+            (row.try_get("", "recusal")?, row.try_get("", "reopening")?);
+        *upsets = Upsets { recusal: upsets.recusal.or(recusal), reopening: upsets.reopening.or(reopening) };
     }
     Ok(found)
 }
@@ -113,7 +111,8 @@ fn excluded(call: CallId, only: Option<&[DossierId]>) -> SelectStatement {
         .inner_join(recusals::Entity, column(recusals::Column::SeatId).equals((sheets::Entity, sheets::Column::SeatId)))
         .and_where(sheets::Column::State.ne("draft"))
         .cond_where(covers)
-        .expr_as(Func::max(column(recusals::Column::Number)), Alias::new("last"))
+        .expr_as(Func::max(column(recusals::Column::Number)), Alias::new("recusal"))
+        .expr_as(Expr::cust("CAST(NULL AS BIGINT)"), Alias::new("reopening"))
         .to_owned()
 }
 
@@ -124,6 +123,7 @@ fn reopened(call: CallId, only: Option<&[DossierId]>) -> SelectStatement {
             sheet_reopenings::Entity,
             column(sheet_reopenings::Column::SheetId).equals((sheets::Entity, sheets::Column::Id)),
         )
-        .expr_as(Func::max(column(sheet_reopenings::Column::Number)), Alias::new("last"))
+        .expr_as(Expr::cust("CAST(NULL AS BIGINT)"), Alias::new("recusal"))
+        .expr_as(Func::max(column(sheet_reopenings::Column::Number)), Alias::new("reopening"))
         .to_owned()
 }

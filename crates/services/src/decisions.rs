@@ -68,7 +68,7 @@ fn view(d: &Decision, stale: Option<Stale>) -> DecisionView {
     }
 }
 
-/// What the decisions of a call rest on, as it stands now: three statements, however many decisions there are.
+/// What the decisions of a call rest on, as it stands now: two statements, however many decisions there are.
 pub(crate) struct Grounds {
     newest: Option<SnapshotPlace>,
     upsets: BTreeMap<DossierId, Upsets>,

@@ -2,6 +2,8 @@
 
 #![expect(dead_code, reason = "each test binary uses its own part of this module")]
 
+pub(crate) mod jury;
+
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
