@@ -32,6 +32,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000002_writing.sql")),
                 append_only: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000006_jobs",
+                text: Text::Both(include_str!("m20261125_000006_jobs.sql")),
+                append_only: &[],
+            }),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use ami_services::installation::Outgoing;
 use ami_services::{Clock, Settings};
 use ami_storage::Scanner;
 use jiff::Timestamp;
@@ -41,19 +42,19 @@ struct ReadyAccount {
 /// Options of the demonstration.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where everything is kept.
+    /// Dossier où tout est gardé.
     #[arg(long, default_value = "./ami-data")]
     pub data: PathBuf,
-    /// Start over: removes an earlier demonstration.
+    /// Recommence : efface une démonstration précédente.
     #[arg(long)]
     pub reset: bool,
-    /// Port; any free one with 0.
+    /// Port ; avec 0, n'importe lequel qui soit libre.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// Loopback address to listen on.
+    /// Adresse locale d'écoute.
     #[arg(long, default_value = "127.0.0.1")]
     pub address: IpAddr,
-    /// The demonstration's clock starts here, then runs: 2027-02-01T10:00:00+01:00
+    /// L'horloge de la démonstration part d'ici, puis avance : 2027-02-01T10:00:00+01:00
     #[arg(long)]
     pub clock: Option<Timestamp>,
 }
@@ -84,6 +85,8 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         signing_keys: None,
         smtp_url: None,
         mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
+        // Into a folder, wherever it was moved.
+        outbox: Outgoing::Resumed,
         scanner: Scanner::none(),
         metrics: None,
     };

@@ -3,4 +3,6 @@
 pub mod config;
 pub mod demo;
 pub mod demo_data;
+mod fingerprint;
+pub mod outbox;
 pub mod server;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{demo, server};
+use ami::{demo, outbox, server};
 use clap::{Parser, Subcommand};
 
 /// Appels à manifestation d'intérêt, de la publication à la dernière lettre.
@@ -19,35 +19,53 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a demonstration on this machine: nothing to install, nothing leaves it.
+    /// Lance une démonstration sur cette machine : rien à installer, rien n'en sort.
     Demo(DemoArgs),
-    /// Runs the server, from a configuration file and `AMI_*` variables.
+    /// Lance le serveur, d'après un fichier de configuration et les variables `AMI_*`.
     Serve {
-        /// Configuration file (TOML).
+        /// Fichier de configuration (TOML).
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Brings the database schema up to date and stops.
+    /// Met à jour le schéma de la base de données, dit ce qui a été fait et s'arrête.
     Migrate {
-        /// Configuration file (TOML).
+        /// Fichier de configuration (TOML).
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Makes an administrator's account; reads its password from the first line of standard input.
+    /// Crée un compte d'administration ; son mot de passe est lu sur la première ligne de l'entrée standard.
     CreateAdministrator {
-        /// Configuration file (TOML).
+        /// Fichier de configuration (TOML).
         #[arg(long)]
         config: Option<PathBuf>,
-        /// E-mail address.
+        /// Adresse de courriel.
         #[arg(long)]
         email: String,
-        /// First and last name.
+        /// Prénom et nom.
         #[arg(long)]
         name: String,
     },
+    /// Dit où en sont les courriels, ou les fait repartir.
+    Outbox {
+        #[command(subcommand)]
+        what: OutboxCommand,
+        /// Fichier de configuration (TOML).
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+    },
     Score(score::ScoreArgs),
-    /// Prints the description of the API (OpenAPI 3.1) and stops.
+    /// Écrit la description de l'API (OpenAPI 3.1) et s'arrête.
     Openapi,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum OutboxCommand {
+    /// Dit si les courriels partent, combien attendent et lesquels sont refusés.
+    Status,
+    /// Laisse partir les courriels d'une installation restaurée ou copiée.
+    Resume,
+    /// Remet en route les courriels refusés, une fois la cause corrigée.
+    Retry,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +85,11 @@ fn main() -> ExitCode {
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.as_deref(), &email, &name).await
             }
+            Command::Outbox { what, config } => match what {
+                OutboxCommand::Status => outbox::status(config.as_deref()).await,
+                OutboxCommand::Resume => outbox::resume(config.as_deref()).await,
+                OutboxCommand::Retry => outbox::retry(config.as_deref()).await,
+            },
             // Answered above.
             Command::Score(_) => Ok(()),
             Command::Openapi => {

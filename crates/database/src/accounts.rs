@@ -1,6 +1,8 @@
 //! Accounts, one-time tokens, sessions, and what the policy needs to know of a person.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, SessionId, TokenId};
@@ -52,6 +54,23 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::Invitation => "invitation",
         }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        [Self::ConfirmEmail, Self::ResetPassword, Self::Invitation]
+            .into_iter()
+            .find(|p| p.as_str() == text)
+            .ok_or_else(|| format!("no purpose {text}"))
     }
 }
 
@@ -172,6 +191,28 @@ pub async fn insert_token(
         },
     )
     .await
+}
+
+/// Voids the tokens that an account was sent for one purpose and has not used.
+pub async fn void_tokens(tx: &Tx, account: AccountId, purpose: Purpose, now: Timestamp) -> Result<()> {
+    account_tokens::Entity::update_many()
+        .col_expr(account_tokens::Column::UsedAt, Expr::value(stored(now)))
+        .filter(account_tokens::Column::AccountId.eq(account.uuid()))
+        .filter(account_tokens::Column::Purpose.eq(purpose.as_str()))
+        .filter(account_tokens::Column::UsedAt.is_null())
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the tokens of links and of sign-ins that had ended before an instant.
+pub async fn forget_tokens(tx: &Tx, before: Timestamp) -> Result<()> {
+    account_tokens::Entity::delete_many()
+        .filter(account_tokens::Column::ExpiresAt.lt(stored(before)))
+        .exec(&tx.0)
+        .await?;
+    sessions::Entity::delete_many().filter(sessions::Column::ExpiresAt.lt(stored(before))).exec(&tx.0).await?;
+    Ok(())
 }
 
 /// Whose token this is, while it may still be used.

@@ -2,7 +2,7 @@
 
 use ami_domain::ids::AccountId;
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, EntityTrait as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::connection::{insert, stored};
 use crate::entities::idempotency_keys;
@@ -42,4 +42,13 @@ pub async fn keep(tx: &Tx, account: AccountId, key: &str, kept: &Kept, now: Time
         },
     )
     .await
+}
+
+/// Forgets the answers kept before an instant.
+pub async fn forget(tx: &Tx, before: Timestamp) -> Result<()> {
+    idempotency_keys::Entity::delete_many()
+        .filter(idempotency_keys::Column::CreatedAt.lt(stored(before)))
+        .exec(&tx.0)
+        .await?;
+    Ok(())
 }

@@ -9,6 +9,8 @@ mod connection;
 pub mod dossiers;
 mod entities;
 pub mod idempotency;
+pub mod installation;
+pub mod jobs;
 pub mod journal;
 pub mod jury;
 pub mod mails;

@@ -6,7 +6,7 @@ use ami_database::accounts::{self as rows, Account, Purpose, Session};
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, SessionId};
 use ami_domain::text;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -121,8 +121,22 @@ pub async fn sign_up(app: &Arrival, email: &str, name: &str, password: &str, fro
     .await
 }
 
-/// Sends a message with a link that can be used once; `about` is what it tells of besides.
+/// Sends a message with a link that can be used once; `about` is what it tells of besides. The link is made when it leaves.
 async fn send_link(work: &Work<'_>, account: &Account, purpose: Purpose, template: &str, about: &str) -> Result<()> {
+    let context = serde_json::json!({ "name": account.name, "about": about });
+    outbox::enqueue_link(work, account, purpose, template, context).await
+}
+
+/// A link that can be used once.
+pub(crate) struct Link {
+    /// Where it leads, with its secret.
+    pub(crate) url: String,
+    /// No use after.
+    pub(crate) expires: Timestamp,
+}
+
+/// Makes a link of which only the hash is kept; earlier ones for the same purpose are void.
+pub(crate) async fn make_link(work: &Work<'_>, account: &Account, purpose: Purpose) -> Result<Link> {
     let secret = tokens::secret().map_err(Error::internal)?;
     let now = work.at();
     let (path, hours) = match purpose {
@@ -131,13 +145,9 @@ async fn send_link(work: &Work<'_>, account: &Account, purpose: Purpose, templat
         Purpose::Invitation => ("/compte/mot-de-passe", 24 * 30),
     };
     let expires = now.checked_add(SignedDuration::from_hours(hours)).map_err(Error::internal)?;
+    rows::void_tokens(work.tx, account.id, purpose, now).await?;
     rows::insert_token(work.tx, work.id(), account.id, purpose, &secret.hash, now, expires).await?;
-    let url = work.settings().url(&format!("{path}?jeton={}", secret.token));
-    let context = serde_json::json!({
-        "name": account.name, "url": url, "expires": ami_views::date_time(expires), "about": about,
-    });
-    let mail = work.views().mail(template, &context)?;
-    outbox::enqueue(work, account.email.as_str(), mail, vec![]).await
+    Ok(Link { url: work.settings().url(&format!("{path}?jeton={}", secret.token)), expires })
 }
 
 /// What an invitation is about, and where it leads whoever has an account.

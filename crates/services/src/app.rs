@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::attempts::Attempts;
+use crate::installation::Installation;
 use crate::tokens::Keys;
 use crate::{Error, Result};
 
@@ -102,6 +103,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// Failed sign-ins and messages asked for.
     pub attempts: Arc<Attempts>,
+    /// What this process is run as.
+    pub installation: Arc<Installation>,
     /// Bytes of the files that were accepted since the start.
     pub uploaded: Arc<AtomicU64>,
     /// Time.

@@ -18,6 +18,8 @@ pub mod deposits;
 pub mod dossiers;
 mod error;
 pub mod idempotency;
+pub mod installation;
+pub mod jobs;
 pub mod journal;
 pub mod jury;
 pub mod organisations;
