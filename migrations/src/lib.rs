@@ -47,6 +47,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000006_jobs",
+                text: Text::Both(include_str!("m20261125_000006_jobs.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000007_evidence",
                 text: Text::Both(include_str!("m20261125_000007_evidence.sql")),
                 history: HISTORY,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ami_services::installation::Outgoing;
 use ami_services::tokens::{KeyError, Keys};
 use ami_storage::{Scanner, Secret, StorageSettings};
 use figment::Figment;
@@ -39,7 +40,7 @@ pub struct Written {
     pub address: IpAddr,
     /// Port to listen on.
     pub port: u16,
-    /// Ed25519 seeds, 64 hexadecimal digits each, separated by commas; the first one signs. Made in the data folder when left out.
+    /// Ed25519 seeds, 64 hexadecimal digits each, separated by commas; the first one signs. Kept in the database when left out.
     #[serde(with = "secret")]
     pub signing_keys: Option<Secret>,
     /// `smtp://…` or `smtps://…`; messages go to a folder when left out.
@@ -47,6 +48,8 @@ pub struct Written {
     pub smtp_url: Option<Secret>,
     /// Sender of messages.
     pub mail_from: String,
+    /// `resume`: messages leave even if this is a copy; `hold`: none leaves. Watched when left out.
+    pub outbox: Option<String>,
     /// `none`, or the `host:port` or socket path of a clamd.
     pub scanner: String,
     /// Where Prometheus reads `/metrics`; nowhere when left out.
@@ -70,6 +73,7 @@ impl Default for Written {
             signing_keys: None,
             smtp_url: None,
             mail_from: "ami <ne-pas-repondre@localhost.example>".into(),
+            outbox: None,
             scanner: "none".into(),
             metrics_listen: None,
         }
@@ -92,7 +96,7 @@ mod secret {
 }
 
 /// The names of [`Written`]'s fields.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "data",
     "database_url",
     "s3_endpoint",
@@ -107,6 +111,7 @@ const NAMES: [&str; 16] = [
     "signing_keys",
     "smtp_url",
     "mail_from",
+    "outbox",
     "scanner",
     "metrics_listen",
 ];
@@ -126,12 +131,14 @@ pub struct Checked {
     pub address: IpAddr,
     /// Port.
     pub port: u16,
-    /// Seeds; made in the data folder without.
+    /// Seeds; kept in the database without.
     pub signing_keys: Option<Vec<Secret>>,
     /// SMTP server, with its password; a folder without.
     pub smtp_url: Option<Secret>,
     /// Sender.
     pub mail_from: String,
+    /// Whether messages leave.
+    pub outbox: Outgoing,
     /// Virus scanner.
     pub scanner: Scanner,
     /// Where Prometheus reads.
@@ -205,10 +212,49 @@ pub(crate) fn parse_keys(seeds: &[Secret]) -> Result<Keys, KeyError> {
     Keys::parse(&seeds.iter().map(|seed| seed.expose().to_owned()).collect::<Vec<_>>())
 }
 
+/// Whether a value is an address of one of these kinds.
+fn url(value: &str, schemes: &[&str]) -> bool {
+    schemes.iter().any(|s| value.strip_prefix(s).is_some_and(|r| !r.is_empty()))
+}
+
+/// The S3 service: all of its settings, or none.
+fn storage(w: &Written, wrong: &mut Vec<String>) -> Option<StorageSettings> {
+    let parts = [
+        ("s3_endpoint", w.s3_endpoint.as_deref(), "l'adresse du service, https://…"),
+        ("s3_bucket", w.s3_bucket.as_deref(), "le nom du compartiment"),
+        ("s3_access_key", w.s3_access_key.as_deref(), "l'identifiant de clé"),
+        ("s3_secret_key", w.s3_secret_key.as_ref().map(Secret::expose), "la clé secrète"),
+    ];
+    if parts.iter().all(|(_, value, _)| value.is_none()) {
+        return None;
+    }
+    for (name, value, expected) in &parts {
+        if value.is_none_or(|v| v.trim().is_empty()) {
+            wrong.push(format!(
+                "{name} (AMI_{}) : manquant ; {expected} est attendu dès qu'un réglage s3_* est donné",
+                name.to_uppercase()
+            ));
+        }
+    }
+    if let Some(endpoint) = &w.s3_endpoint
+        && !url(endpoint, &["http://", "https://"])
+    {
+        wrong.push(format!(
+            "s3_endpoint (AMI_S3_ENDPOINT) : une adresse http:// ou https:// est attendue, pas « {endpoint} »"
+        ));
+    }
+    Some(StorageSettings {
+        endpoint: w.s3_endpoint.clone().unwrap_or_default(),
+        region: w.s3_region.clone().unwrap_or_else(|| "us-east-1".into()),
+        bucket: w.s3_bucket.clone().unwrap_or_default(),
+        access_key: w.s3_access_key.clone().unwrap_or_default(),
+        secret_key: w.s3_secret_key.clone().unwrap_or_else(|| Secret::new("")),
+        path_style: w.s3_path_style,
+    })
+}
+
 fn check(w: Written) -> Result<Checked, Wrong> {
     let mut wrong = Vec::new();
-    let url =
-        |value: &str, schemes: &[&str]| schemes.iter().any(|s| value.strip_prefix(s).is_some_and(|r| !r.is_empty()));
     let public_url = public_url(&w, &mut wrong);
     let database_url = match &w.database_url {
         None => Secret::new(format!("sqlite://{}?mode=rwc", w.data.join("ami.sqlite").display())),
@@ -221,39 +267,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             value.clone()
         }
     };
-    let parts = [
-        ("s3_endpoint", w.s3_endpoint.as_deref(), "l'adresse du service, https://…"),
-        ("s3_bucket", w.s3_bucket.as_deref(), "le nom du compartiment"),
-        ("s3_access_key", w.s3_access_key.as_deref(), "l'identifiant de clé"),
-        ("s3_secret_key", w.s3_secret_key.as_ref().map(Secret::expose), "la clé secrète"),
-    ];
-    let storage = if parts.iter().all(|(_, value, _)| value.is_none()) {
-        None
-    } else {
-        for (name, value, expected) in &parts {
-            if value.is_none_or(|v| v.trim().is_empty()) {
-                wrong.push(format!(
-                    "{name} (AMI_{}) : manquant ; {expected} est attendu dès qu'un réglage s3_* est donné",
-                    name.to_uppercase()
-                ));
-            }
-        }
-        if let Some(endpoint) = &w.s3_endpoint
-            && !url(endpoint, &["http://", "https://"])
-        {
-            wrong.push(format!(
-                "s3_endpoint (AMI_S3_ENDPOINT) : une adresse http:// ou https:// est attendue, pas « {endpoint} »"
-            ));
-        }
-        Some(StorageSettings {
-            endpoint: w.s3_endpoint.unwrap_or_default(),
-            region: w.s3_region.unwrap_or_else(|| "us-east-1".into()),
-            bucket: w.s3_bucket.unwrap_or_default(),
-            access_key: w.s3_access_key.unwrap_or_default(),
-            secret_key: w.s3_secret_key.unwrap_or_else(|| Secret::new("")),
-            path_style: w.s3_path_style,
-        })
-    };
+    let storage = storage(&w, &mut wrong);
     let signing_keys: Option<Vec<Secret>> =
         w.signing_keys.map(|keys| keys.expose().split(',').map(|k| Secret::new(k.trim())).collect());
     if let Some(keys) = &signing_keys
@@ -274,6 +288,10 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             "mail_from (AMI_MAIL_FROM) : une adresse est attendue, par exemple « Service <service@exemple.fr> »".into(),
         );
     }
+    let outbox = w.outbox.as_deref().unwrap_or_default().parse();
+    if outbox.is_err() {
+        wrong.push("outbox (AMI_OUTBOX) : resume ou hold est attendu, ou rien".into());
+    }
     let scanner = match w.scanner.as_str() {
         "" | "none" => Some(Scanner::none()),
         address => Scanner::clamd(address.trim_start_matches("tcp://")).ok(),
@@ -281,8 +299,8 @@ fn check(w: Written) -> Result<Checked, Wrong> {
     if scanner.is_none() {
         wrong.push("scanner (AMI_SCANNER) : none, hôte:port ou le chemin du socket de clamd est attendu".into());
     }
-    match scanner {
-        Some(scanner) if wrong.is_empty() => Ok(Checked {
+    match (scanner, outbox) {
+        (Some(scanner), Ok(outbox)) if wrong.is_empty() => Ok(Checked {
             data: w.data,
             database_url,
             storage,
@@ -292,6 +310,7 @@ fn check(w: Written) -> Result<Checked, Wrong> {
             signing_keys,
             smtp_url: w.smtp_url,
             mail_from: w.mail_from,
+            outbox,
             scanner,
             metrics: w.metrics_listen,
         }),
@@ -357,15 +376,23 @@ mod tests {
             database_url: Some(Secret::new("mysql://x")),
             s3_bucket: Some("ami".into()),
             public_url: Some("exemple.fr".into()),
+            outbox: Some("oui".into()),
             signing_keys: Some(Secret::new("abc")),
             scanner: "clamav".into(),
             mail_from: "personne".into(),
             ..Written::default()
         };
         let said = check(written).unwrap_err().to_string();
-        for name in
-            ["database_url", "s3_endpoint", "s3_secret_key", "public_url", "signing_keys", "scanner", "mail_from"]
-        {
+        for name in [
+            "database_url",
+            "s3_endpoint",
+            "s3_secret_key",
+            "public_url",
+            "signing_keys",
+            "scanner",
+            "mail_from",
+            "outbox",
+        ] {
             assert!(said.contains(name), "{name}: {said}");
         }
         assert!(!said.contains("s3_bucket"));
@@ -396,6 +423,8 @@ mod tests {
         assert_eq!(storage.secret_key.expose(), "12345678");
         assert_eq!((checked.port, checked.address.to_string()), (8080, "0.0.0.0".to_owned()));
         assert_eq!(checked.data, PathBuf::from("[1]"));
+        // Links lead where it listens, unless it is said where they lead.
+        assert_eq!(checked.public_url, "http://127.0.0.1:8080");
         assert!(from_environment(&[("AMI_PORT", "x")]).unwrap_err().to_string().contains("port"));
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use ami_services::installation::Outgoing;
 use ami_services::{Clock, Settings};
 use ami_storage::{Scanner, Secret};
 use jiff::Timestamp;
@@ -88,6 +89,8 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         signing_keys: None,
         smtp_url: None,
         mail_from: "Démonstration <ne-pas-repondre@demonstration.example>".into(),
+        // Into a folder, wherever it was moved.
+        outbox: Outgoing::Resumed,
         scanner: Scanner::none(),
         metrics: None,
     };

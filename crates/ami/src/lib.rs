@@ -4,5 +4,7 @@ pub mod config;
 pub mod demo;
 pub mod demo_data;
 pub mod evidence;
+mod fingerprint;
 mod keeper;
+pub mod outbox;
 pub mod server;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{demo, evidence, server};
+use ami::{demo, evidence, outbox, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -68,11 +68,23 @@ enum Command {
         #[arg(long, value_name = "NOM", help = "Prénom et nom")]
         name: String,
     },
+    #[command(about = "Dit où en sont les courriels, ou les fait repartir", subcommand)]
+    Outbox(Outbox),
     #[command(about = "Vérifie le journal des actes", subcommand)]
     Journal(Journal),
     Score(score::ScoreArgs),
     #[command(about = "Écrit la description de l’API (OpenAPI 3.1), puis s’arrête")]
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum Outbox {
+    #[command(about = "Dit si les courriels partent, combien attendent et lesquels sont refusés")]
+    Status(Config),
+    #[command(about = "Laisse partir les courriels d’une installation restaurée ou copiée")]
+    Resume(Config),
+    #[command(about = "Remet en route les courriels refusés, une fois la cause corrigée")]
+    Retry(Config),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +113,9 @@ fn main() -> ExitCode {
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.file.as_deref(), &email, &name).await
             }
+            Command::Outbox(Outbox::Status(config)) => outbox::status(config.file.as_deref()).await,
+            Command::Outbox(Outbox::Resume(config)) => outbox::resume(config.file.as_deref()).await,
+            Command::Outbox(Outbox::Retry(config)) => outbox::retry(config.file.as_deref()).await,
             // Answered above.
             Command::Score(_) => Ok(()),
             Command::Openapi => {

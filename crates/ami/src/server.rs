@@ -1,20 +1,22 @@
 //! Wiring: from settings to a running server.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
 use ami_services::evidence::Evidence;
-use ami_services::outbox::{self, Transport};
-use ami_services::{App, Clock, Settings, accounts, open_spool, organisations};
-use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage};
+use ami_services::installation::{self, Installation};
+use ami_services::jobs::{self, Crew};
+use ami_services::tokens::{self, Keys};
+use ami_services::{App, Clock, Settings, accounts, open_spool, organisations, outbox};
+use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage, StorageSettings};
 use ami_views::Views;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Checked};
+use crate::fingerprint::fingerprint;
 use crate::keeper;
 
 /// A result for whoever runs the program: its error is a sentence.
@@ -22,13 +24,17 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The bucket of single-machine mode.
 const BUCKET: &str = "ami";
+/// The file of its secrets.
+const SECRETS: &str = "secrets.json";
 
-/// Secrets of a single machine, made once and kept in its data folder.
+/// Secrets of the embedded storage, made once and kept in the data folder.
 #[derive(Serialize, Deserialize)]
 struct Secrets {
     storage_access: String,
     storage_secret: String,
-    signing: String,
+    /// The seed of access tokens, from before the database kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signing: Option<String>,
 }
 
 fn random_hex(bytes: usize) -> Outcome<String> {
@@ -37,14 +43,25 @@ fn random_hex(bytes: usize) -> Outcome<String> {
     Ok(hex::encode(buffer))
 }
 
-fn secrets(data: &Path) -> Outcome<Secrets> {
-    let path = data.join("secrets.json");
-    if path.exists() {
-        return Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
+/// The secrets in a data folder, if it has some.
+fn kept_secrets(data: &Path) -> Outcome<Option<Secrets>> {
+    match std::fs::read_to_string(data.join(SECRETS)) {
+        Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    let secrets =
-        Secrets { storage_access: random_hex(10)?, storage_secret: random_hex(32)?, signing: random_hex(32)? };
-    write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
+}
+
+fn keep_secrets(data: &Path, secrets: &Secrets) -> Outcome<()> {
+    write_private(&data.join(SECRETS), &serde_json::to_string_pretty(secrets)?)
+}
+
+fn secrets(data: &Path) -> Outcome<Secrets> {
+    if let Some(kept) = kept_secrets(data)? {
+        return Ok(kept);
+    }
+    let secrets = Secrets { storage_access: random_hex(10)?, storage_secret: random_hex(32)?, signing: None };
+    keep_secrets(data, &secrets)?;
     Ok(secrets)
 }
 
@@ -58,6 +75,25 @@ pub(crate) fn evidence(data: &Path) -> Outcome<Evidence> {
     }
     let seed = std::fs::read_to_string(&path)?;
     Evidence::new(&seed, folder).ok_or_else(|| format!("{} : clé illisible", path.display()).into())
+}
+
+/// The keys of access tokens: those of the settings; otherwise those that the database keeps for all its servers.
+async fn keys(config: &Checked, data: &Path, database: &Database, clock: &Clock) -> Outcome<Keys> {
+    if let Some(seeds) = &config.signing_keys {
+        return Ok(config::parse_keys(seeds)?);
+    }
+    let kept = kept_secrets(data)?;
+    let proposed = match kept.as_ref().and_then(|secrets| secrets.signing.clone()) {
+        Some(seed) => seed,
+        None => random_hex(32)?,
+    };
+    let seeds = tokens::shared_seeds(database, proposed, clock.now()).await?;
+    if let Some(mut secrets) = kept
+        && secrets.signing.take().is_some()
+    {
+        keep_secrets(data, &secrets)?;
+    }
+    Ok(Keys::parse(&seeds)?)
 }
 
 /// Writes a file that only its owner reads, whole or not at all.
@@ -83,17 +119,14 @@ pub struct Running {
 
 /// Opens everything that a use case works with.
 pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome<Running> {
-    std::fs::create_dir_all(&config.data)?;
-    let data = config.data.canonicalize()?;
-    let secrets = secrets(&data)?;
-    let database = Database::connect(config.database_url.expose()).await?;
-    database.migrate().await?;
+    let data = data_folder(config)?;
     let (storage, embedded) = if let Some(settings) = &config.storage {
         if settings.sends_in_clear() {
             tracing::warn!("s3_endpoint: pieces travel in clear; use https://");
         }
         (Storage::connect(settings)?, None)
     } else {
+        let secrets = secrets(&data)?;
         let server = Embedded::start(EmbeddedSettings {
             directory: data.join("objects"),
             access_key: secrets.storage_access,
@@ -104,22 +137,66 @@ pub async fn open(config: &Checked, clock: Clock, settings: Settings) -> Outcome
         (Storage::connect(&server.storage_settings(BUCKET))?, Some(server))
     };
     storage.ensure_bucket().await?;
-    let seeds = config.signing_keys.clone().unwrap_or_else(|| vec![Secret::new(secrets.signing)]);
-    let app = App {
+    let app = assemble(config, &data, clock, settings, storage).await?;
+    installation::settle(&app.now()).await?;
+    Ok(Running { app, embedded })
+}
+
+/// Opens what a command needs that runs beside a server: rows. Where the storage is embedded, the server has it, and nothing
+/// answers here.
+pub async fn open_rows(config: &Checked) -> Outcome<App> {
+    let data = data_folder(config)?;
+    let storage = match &config.storage {
+        Some(settings) => Storage::connect(settings)?,
+        None => Storage::connect(&StorageSettings {
+            endpoint: "http://127.0.0.1:9".into(),
+            region: "us-east-1".into(),
+            bucket: BUCKET.into(),
+            access_key: "nobody".into(),
+            secret_key: Secret::new("nobody"),
+            path_style: true,
+        })?,
+    };
+    assemble(config, &data, Clock::system(), settings(config), storage).await
+}
+
+fn data_folder(config: &Checked) -> Outcome<PathBuf> {
+    std::fs::create_dir_all(&config.data)?;
+    Ok(config.data.canonicalize()?)
+}
+
+async fn assemble(config: &Checked, data: &Path, clock: Clock, settings: Settings, storage: Storage) -> Outcome<App> {
+    let database = Database::connect(config.database_url.expose()).await?;
+    database.migrate().await?;
+    let keys = keys(config, data, &database, &clock).await?;
+    let fingerprint = fingerprint(data, config.storage.as_ref(), &database.identity().await?);
+    Ok(App {
         database: Arc::new(database),
         storage,
-        spool: open_spool(&data)?,
+        spool: open_spool(data)?,
         scanner: config.scanner.clone(),
         views: Arc::new(Views::new()?),
-        keys: Arc::new(config::parse_keys(&seeds)?),
+        keys: Arc::new(keys),
         access: Arc::default(),
-        evidence: Arc::new(evidence(&data)?),
+        evidence: Arc::new(evidence(data)?),
         passwords: Arc::default(),
+        installation: Arc::new(Installation::new(fingerprint, config.outbox)),
         uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),
+    })
+}
+
+/// How messages leave by these settings, and in whose name.
+pub fn crew(app: &App, config: &Checked) -> Outcome<Crew> {
+    let transport = if let Some(url) = &config.smtp_url {
+        outbox::smtp(url.expose())?
+    } else {
+        let folder = config.data.join("mails");
+        std::fs::create_dir_all(&folder)?;
+        outbox::folder(&folder)
     };
-    Ok(Running { app, embedded })
+    Ok(Crew::new(app, transport, outbox::sender(&config.mail_from).ok_or("mail_from")?))
 }
 
 /// Runs the server until it is told to stop; calls `ready` with the port once it listens.
@@ -130,15 +207,8 @@ pub async fn run(
 ) -> Outcome<()> {
     let Running { app, embedded } = running;
     let last = app.clone();
-    let folder = config.data.join("mails");
-    let transport = if let Some(url) = &config.smtp_url {
-        outbox::smtp(url.expose())?
-    } else {
-        std::fs::create_dir_all(&folder)?;
-        outbox::folder(&folder)
-    };
-    let sender = outbox::sender(&config.mail_from).ok_or("mail_from")?;
-    let postman = tokio::spawn(deliver(app.clone(), transport, sender));
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let jobs = tokio::spawn(jobs::work(app.clone(), crew(&app, config)?, stopped));
     let sequencer = tokio::spawn(keeper::keep(app.clone()));
     let http = HttpSettings { address: config.address, port: config.port };
     let ready = std::sync::Mutex::new(Some(ready));
@@ -171,7 +241,9 @@ pub async fn run(
         None => None,
     };
     let outcome = rocket.launch().await;
-    postman.abort();
+    // What is under way is finished: a message that left and is not noted would leave again.
+    drop(stop);
+    let _ = jobs.await;
     sequencer.abort();
     keeper::finish(&last).await;
     if let Some((serving, stop)) = numbers {
@@ -184,16 +256,6 @@ pub async fn run(
     outcome
         .map_err(|e| format!("le serveur ne peut pas écouter sur {}:{} ({})", config.address, config.port, e.kind()))?;
     Ok(())
-}
-
-async fn deliver(app: App, transport: Transport, from: outbox::Sender) {
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    loop {
-        every.tick().await;
-        if let Err(error) = outbox::deliver_due(&app.now(), &transport, &from).await {
-            tracing::error!(%error, "messages cannot leave");
-        }
-    }
 }
 
 fn settings(config: &Checked) -> Settings {
@@ -217,7 +279,15 @@ pub async fn migrate(file: Option<&Path>) -> Outcome<()> {
     let config = config::read(file)?;
     std::fs::create_dir_all(&config.data)?;
     let database = Database::connect(config.database_url.expose()).await?;
-    database.migrate().await?;
+    let made = database.migrate().await?;
+    if made.is_empty() {
+        println!("Le schéma de la base était à jour : rien n'a été changé.");
+    } else {
+        println!("Le schéma de la base est à jour. Migrations faites :");
+        for name in made {
+            println!("  {name}");
+        }
+    }
     for (name, siret) in organisations::list_duplicates(&database).await? {
         println!("SIRET {siret} enregistré deux fois : « {name} » est gardée à part de la première");
     }
@@ -229,12 +299,10 @@ pub async fn create_administrator(file: Option<&Path>, email: &str, name: &str) 
     let config = config::read(file)?;
     let mut password = String::new();
     std::io::stdin().read_line(&mut password)?;
-    let running = open(&config, Clock::system(), settings(&config)).await?;
-    let made =
-        accounts::create_account(&running.app.now(), email, name, password.trim_end_matches(['\r', '\n']), true).await;
-    if let Some(embedded) = running.embedded {
-        embedded.stop().await;
-    }
-    made.map_err(|e| format!("le compte n'a pas été créé : {e}"))?;
+    let app = open_rows(&config).await?;
+    accounts::create_account(&app.now(), email, name, password.trim_end_matches(['\r', '\n']), true)
+        .await
+        .map_err(|e| format!("le compte n'a pas été créé : {e}"))?;
+    println!("Compte d'administration créé : {email}");
     Ok(())
 }

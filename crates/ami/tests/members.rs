@@ -52,7 +52,7 @@ async fn members_share_dossiers_and_leave_without_a_trace_of_them() {
         // Whoever has an account is told, whoever has none gets a link to choose a password; the refused one left no message.
         // Nothing that a member wrote stands in a message.
         world.post(&first, &members, invite("third@demonstration.example")).await.ok();
-        let mails = ami_database::mails::due(world.app.database.read(), world.clock.now(), 10).await.unwrap();
+        let mails = world.deliver().await;
         let to = |email: &str| mails.iter().filter(|m| m.recipient == email).collect::<Vec<_>>();
         let (told, linked) = (to("second@demonstration.example"), to("third@demonstration.example"));
         assert!(told.len() == 1 && told[0].body.contains("/espace"), "{told:?}");

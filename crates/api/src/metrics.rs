@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use ami_services::{App, Error, outbox};
+use ami_services::{App, Error, installation, outbox};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -46,6 +46,8 @@ struct Numbers {
     uploaded: Counter,
     queries: Counter,
     waiting: Gauge,
+    failed: Gauge,
+    paused: Gauge,
 }
 
 impl Default for Metrics {
@@ -57,6 +59,8 @@ impl Default for Metrics {
             uploaded: Counter::default(),
             queries: Counter::default(),
             waiting: Gauge::default(),
+            failed: Gauge::default(),
+            paused: Gauge::default(),
         };
         let r = &mut numbers.registry;
         r.register("http_requests", "Requests answered", numbers.requests.clone());
@@ -64,6 +68,8 @@ impl Default for Metrics {
         r.register("uploaded_bytes", "Bytes of the files that were accepted", numbers.uploaded.clone());
         r.register("database_queries", "Statements sent to the database", numbers.queries.clone());
         r.register("mails_waiting", "Messages that have not left yet", numbers.waiting.clone());
+        r.register("mails_failed", "Messages that will not leave", numbers.failed.clone());
+        r.register("outbox_paused", "1 when no message leaves: a copy, or held", numbers.paused.clone());
         Self(Arc::new(numbers))
     }
 }
@@ -74,7 +80,11 @@ impl Metrics {
         let numbers = &self.0;
         numbers.uploaded.inner().store(app.uploaded.load(Ordering::Relaxed), Ordering::Relaxed);
         numbers.queries.inner().store(app.database.queries(), Ordering::Relaxed);
-        numbers.waiting.set(outbox::waiting(&app.now()).await?);
+        let now = app.now();
+        let outbox = outbox::standing(&now).await?;
+        numbers.waiting.set(outbox.waiting);
+        numbers.failed.set(outbox.failed);
+        numbers.paused.set(installation::look(&now).await?.into());
         let mut text = String::new();
         text::encode(&mut text, &numbers.registry).map_err(Error::internal)?;
         Ok(text)

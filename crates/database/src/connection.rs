@@ -237,7 +237,8 @@ impl Database {
     }
 
     /// Brings the schema up to date: all that is missing or nothing. Of several that do at once one migrates, and the others wait.
-    pub async fn migrate(&self) -> Result<()> {
+    /// Gives the names of the migrations that it made.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
         let connection = self.writer.connection();
         let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         if sqlite {
@@ -251,21 +252,24 @@ impl Database {
         migrated
     }
 
-    async fn migrate_at_once(&self, sqlite: bool) -> Result<()> {
+    async fn migrate_at_once(&self, sqlite: bool) -> Result<Vec<String>> {
         let tx = crate::writer::begin(self.writer.connection()).await?;
+        if !sqlite {
+            tx.execute_unprepared("SET LOCAL lock_timeout = '10min'").await?;
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(4702111234474983745)").await?;
+        }
+        let missing = Migrator::get_pending_migrations(&tx).await?;
+        let missing = missing.iter().map(|migration| migration.name().to_owned()).collect();
+        Migrator::up(&tx, None).await?;
         if sqlite {
-            Migrator::up(&tx, None).await?;
             let broken = "SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1";
             if let Some(row) = tx.query_one_raw(Statement::from_string(DbBackend::Sqlite, broken)).await? {
                 let table: String = row.try_get("", "name")?;
                 return Err(DatabaseError::Other(DbErr::Migration(format!("{table}: a row refers to none"))));
             }
-        } else {
-            tx.execute_unprepared("SET LOCAL lock_timeout = '10min'").await?;
-            tx.execute_unprepared("SELECT pg_advisory_xact_lock(4702111234474983745)").await?;
-            Migrator::up(&tx, None).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(missing)
     }
 
     /// Whether it can be written.

@@ -1,6 +1,6 @@
 //! Dossiers, their answers, pieces and deposits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::deposit::{Content, Deposit, sha256_hex};
 use ami_domain::dossier::{Dossier, DossierState, DossierStateName, InadmissibleReason};
@@ -393,6 +393,13 @@ fn piece(r: pieces::Model) -> Result<Piece> {
         scanned: r.scan == "clean",
         uploaded_by: r.uploaded_by.into(),
     })
+}
+
+/// The keys of all objects that rows name, those of removed pieces too.
+pub async fn object_keys(conn: &impl ConnectionTrait) -> Result<BTreeSet<String>> {
+    let keys: Vec<String> =
+        pieces::Entity::find().select_only().column(pieces::Column::ObjectKey).into_tuple().all(conn).await?;
+    Ok(keys.into_iter().collect())
 }
 
 /// Adds a file.

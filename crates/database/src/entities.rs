@@ -368,10 +368,43 @@ entities! {
         subject: String,
         body: String,
         created_at: i64,
-        next_attempt_at: i64,
-        attempts: i64,
         sent_at: Option<i64>,
         last_error: Option<String>,
+        failed_at: Option<i64>,
+        account_id: Option<Uuid>,
+        purpose: Option<String>,
+        template: Option<String>,
+        context: Option<String>,
+    }
+    jobs = "jobs" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        kind: String,
+        arguments: String,
+        subject: Option<String>,
+        state: String,
+        attempts: i64,
+        run_after: i64,
+        lease_owner: Option<Uuid>,
+        lease_until: Option<i64>,
+        progress: Option<String>,
+        result: Option<String>,
+        last_error: Option<String>,
+        created_at: i64,
+        finished_at: Option<i64>,
+    }
+    signing_keys = "signing_keys" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: i64,
+        seed: String,
+        created_at: i64,
+    }
+    installation = "installation" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        single: i64,
+        id: Uuid,
+        fingerprint: String,
+        adopted_at: i64,
     }
     mail_attachments = "mail_attachments" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -52,3 +52,12 @@ pub async fn keep(tx: &Tx, account: AccountId, key: &str, body: &str) -> Result<
         .await?;
     exactly_one("idempotency_keys", &updated)
 }
+
+/// Forgets the outcomes kept before an instant.
+pub async fn forget(tx: &Tx, before: Timestamp) -> Result<()> {
+    idempotency_keys::Entity::delete_many()
+        .filter(idempotency_keys::Column::CreatedAt.lt(stored(before)))
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}

@@ -1,5 +1,8 @@
 //! Links that are sent to an address: each stands for one act, once. Only their hashes are kept.
 
+use std::fmt;
+use std::str::FromStr;
+
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, TokenId};
 use jiff::Timestamp;
@@ -35,6 +38,20 @@ impl Purpose {
             Self::Invitation => "invitation",
             Self::ChangeEmail => "change_email",
         }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Self::ALL.into_iter().find(|p| p.as_str() == text).ok_or_else(|| format!("no purpose {text}"))
     }
 }
 
@@ -162,6 +179,15 @@ async fn void(tx: &Tx, account: AccountId, purposes: &[Purpose], now: Timestamp)
         .filter(account_tokens::Column::Purpose.is_in(purposes.iter().map(|p| p.as_str())))
         .filter(account_tokens::Column::UsedAt.is_null())
         .filter(account_tokens::Column::VoidedAt.is_null())
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the links that had ended before an instant.
+pub async fn forget(tx: &Tx, before: Timestamp) -> Result<()> {
+    account_tokens::Entity::delete_many()
+        .filter(account_tokens::Column::ExpiresAt.lt(stored(before)))
         .exec(&tx.0)
         .await?;
     Ok(())

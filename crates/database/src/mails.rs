@@ -1,20 +1,25 @@
-//! The outbox: a message is written with what it tells of, in one transaction, and leaves later.
+//! The outbox: a message is written with what it tells of, in one transaction, and leaves later. Its job has its id.
 
-use ami_domain::ids::MailId;
+use ami_domain::ids::{AccountId, MailId};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::connection::{exactly_one, insert, instant, stored};
+use crate::connection::{corrupt, exactly_one, insert, instant, stored};
 use crate::entities::{mail_attachments, mails};
+use crate::links::Purpose;
 use crate::{Result, Tx};
 
+/// Messages of which one call of [`forget_bodies`] forgets the text, at most.
+const FORGOTTEN_AT_ONCE: u64 = 200;
+
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
     /// Its id.
     pub id: MailId,
@@ -22,12 +27,25 @@ pub struct Mail {
     pub recipient: String,
     /// Its subject.
     pub subject: String,
-    /// Plain text.
+    /// Plain text. With a link, the text without its secret.
     pub body: String,
-    /// How often it was tried.
-    pub attempts: i64,
+    /// The secret link that is made when it leaves.
+    pub link: Option<LinkMail>,
     /// Files.
     pub attachments: Vec<Attachment>,
+}
+
+/// What is kept of a message with a secret link before it leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkMail {
+    /// Whose link.
+    pub account: AccountId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The message's template.
+    pub template: String,
+    /// What the template needs besides the link.
+    pub context: Value,
 }
 
 /// A file sent along.
@@ -43,8 +61,33 @@ pub struct Attachment {
     pub content: Vec<u8>,
 }
 
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has not left yet.
+    Waits,
+    /// It left.
+    Sent(Timestamp),
+    /// It will not leave.
+    Failed(Timestamp),
+}
+
+/// A message as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The message; in lists without its files' contents.
+    pub mail: Mail,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it did not leave the last time.
+    pub last_error: Option<String>,
+}
+
 /// Puts a message in the outbox.
 pub async fn enqueue(tx: &Tx, mail: &Mail, now: Timestamp) -> Result<()> {
+    let link = mail.link.as_ref();
     insert(
         tx,
         mails::Model {
@@ -53,10 +96,13 @@ pub async fn enqueue(tx: &Tx, mail: &Mail, now: Timestamp) -> Result<()> {
             subject: mail.subject.clone(),
             body: mail.body.clone(),
             created_at: stored(now),
-            next_attempt_at: stored(now),
-            attempts: 0,
             sent_at: None,
             last_error: None,
+            failed_at: None,
+            account_id: link.map(|l| l.account.uuid()),
+            purpose: link.map(|l| l.purpose.to_string()),
+            template: link.map(|l| l.template.clone()),
+            context: link.map(|l| l.context.to_string()),
         },
     )
     .await?;
@@ -73,49 +119,69 @@ pub async fn enqueue(tx: &Tx, mail: &Mail, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// The messages that are due, oldest first, at most `limit`.
-pub async fn due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<Mail>> {
-    let rows = mails::Entity::find()
-        .filter(mails::Column::SentAt.is_null())
-        .filter(mails::Column::NextAttemptAt.lte(stored(now)))
-        .order_by_asc(mails::Column::Id)
-        .limit(limit)
-        .all(conn)
-        .await?;
-    let files = mail_attachments::Entity::find()
-        .filter(mail_attachments::Column::MailId.is_in(rows.iter().map(|r| r.id)))
-        .all(conn)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| Mail {
-            attachments: files
-                .iter()
-                .filter(|f| f.mail_id == r.id)
-                .map(|f| Attachment {
-                    id: f.id,
-                    name: f.name.clone(),
-                    content_type: f.content_type.clone(),
-                    content: f.content.clone(),
-                })
-                .collect(),
-            id: r.id.into(),
-            recipient: r.recipient,
-            subject: r.subject,
-            body: r.body,
-            attempts: r.attempts,
-        })
-        .collect())
+fn kept(row: mails::Model, attachments: Vec<Attachment>) -> Result<Kept> {
+    let at = |column, value| instant("mails", column, row.id, value);
+    let wrong = |column, problem: String| corrupt("mails", column, row.id, problem);
+    let link = match (row.account_id, &row.purpose, &row.template, &row.context) {
+        (Some(account), Some(purpose), Some(template), Some(context)) => Some(LinkMail {
+            account: account.into(),
+            purpose: purpose.parse().map_err(|e| wrong("purpose", e))?,
+            template: template.clone(),
+            context: serde_json::from_str(context).map_err(|e| wrong("context", e.to_string()))?,
+        }),
+        _ => None,
+    };
+    let outcome = match (row.sent_at, row.failed_at) {
+        (Some(sent), _) => Outcome::Sent(at("sent_at", sent)?),
+        (None, Some(failed)) => Outcome::Failed(at("failed_at", failed)?),
+        (None, None) => Outcome::Waits,
+    };
+    Ok(Kept {
+        at: at("created_at", row.created_at)?,
+        mail: Mail {
+            id: row.id.into(),
+            recipient: row.recipient,
+            subject: row.subject,
+            body: row.body,
+            link,
+            attachments,
+        },
+        outcome,
+        last_error: row.last_error,
+    })
 }
 
-/// The newest messages, sent or not, without their files' contents; each with when it was written.
-pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Timestamp, Mail)>> {
-    let rows = mails::Entity::find()
-        .order_by_desc(mails::Column::CreatedAt)
-        .order_by_desc(mails::Column::Id)
-        .limit(limit)
+/// A message with its files.
+pub async fn find(conn: &impl ConnectionTrait, id: MailId) -> Result<Option<Kept>> {
+    let Some(row) = mails::Entity::find_by_id(id.uuid()).one(conn).await? else { return Ok(None) };
+    let files = mail_attachments::Entity::find()
+        .filter(mail_attachments::Column::MailId.eq(id.uuid()))
+        .order_by_asc(mail_attachments::Column::Id)
         .all(conn)
         .await?;
+    let attachments = files
+        .into_iter()
+        .map(|f| Attachment { id: f.id, name: f.name, content_type: f.content_type, content: f.content })
+        .collect();
+    Ok(Some(kept(row, attachments)?))
+}
+
+/// The newest messages, sent or not, without their files' contents.
+pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<Kept>> {
+    listed(conn, mails::Entity::find().limit(limit)).await
+}
+
+/// The messages that will not leave, newest first, without their files' contents.
+pub async fn failed(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<Kept>> {
+    let failed = mails::Entity::find()
+        .filter(mails::Column::SentAt.is_null())
+        .filter(mails::Column::FailedAt.is_not_null())
+        .limit(limit);
+    listed(conn, failed).await
+}
+
+async fn listed(conn: &impl ConnectionTrait, which: sea_orm::Select<mails::Entity>) -> Result<Vec<Kept>> {
+    let rows = which.order_by_desc(mails::Column::CreatedAt).order_by_desc(mails::Column::Id).all(conn).await?;
     let files: Vec<(Uuid, Uuid, String, String)> = mail_attachments::Entity::find()
         .select_only()
         .column(mail_attachments::Column::MailId)
@@ -133,42 +199,92 @@ pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Time
                 .filter(|f| f.0 == r.id)
                 .map(|f| Attachment { id: f.1, name: f.2.clone(), content_type: f.3.clone(), content: vec![] })
                 .collect();
-            let mail = Mail {
-                id: r.id.into(),
-                recipient: r.recipient,
-                subject: r.subject,
-                body: r.body,
-                attempts: r.attempts,
-                attachments,
-            };
-            Ok((instant("mails", "created_at", r.id, r.created_at)?, mail))
+            kept(r, attachments)
         })
         .collect()
 }
 
-/// How many messages have not left yet.
-pub async fn waiting(conn: &impl ConnectionTrait) -> Result<u64> {
-    Ok(mails::Entity::find().filter(mails::Column::SentAt.is_null()).count(conn).await?)
+/// How many messages have not left yet, and how many will not.
+pub async fn unsent(conn: &impl ConnectionTrait) -> Result<(u64, u64)> {
+    let unsent = mails::Entity::find().filter(mails::Column::SentAt.is_null());
+    let waiting = unsent.clone().filter(mails::Column::FailedAt.is_null()).count(conn).await?;
+    Ok((waiting, unsent.filter(mails::Column::FailedAt.is_not_null()).count(conn).await?))
+}
+
+async fn update(tx: &Tx, id: MailId, values: Vec<(mails::Column, sea_orm::sea_query::SimpleExpr)>) -> Result<()> {
+    let mut update = mails::Entity::update_many().filter(mails::Column::Id.eq(id.uuid()));
+    for (column, value) in values {
+        update = update.col_expr(column, value);
+    }
+    exactly_one("mails", &update.exec(&tx.0).await?)
+}
+
+/// Keeps what is shown of a message that is about to leave.
+pub async fn written(tx: &Tx, id: MailId, subject: &str, body: &str) -> Result<()> {
+    update(tx, id, vec![(mails::Column::Subject, Expr::value(subject)), (mails::Column::Body, Expr::value(body))]).await
 }
 
 /// Records that a message left.
 pub async fn sent(tx: &Tx, id: MailId, now: Timestamp) -> Result<()> {
-    let updated = mails::Entity::update_many()
-        .col_expr(mails::Column::SentAt, Expr::value(stored(now)))
-        .filter(mails::Column::Id.eq(id.uuid()))
-        .exec(&tx.0)
-        .await?;
-    exactly_one("mails", &updated)
+    let values = vec![
+        (mails::Column::SentAt, Expr::value(stored(now))),
+        (mails::Column::LastError, Expr::value(None::<String>)),
+    ];
+    update(tx, id, values).await
 }
 
-/// Records that a message could not leave, and when to try again.
-pub async fn failed(tx: &Tx, id: MailId, attempts: i64, error: &str, next: Timestamp) -> Result<()> {
-    let updated = mails::Entity::update_many()
-        .col_expr(mails::Column::Attempts, Expr::value(attempts))
-        .col_expr(mails::Column::LastError, Expr::value(error))
-        .col_expr(mails::Column::NextAttemptAt, Expr::value(stored(next)))
+/// Forgets the text of a message that holds a link in clear, as those did that were written before links were made on leaving.
+pub async fn withhold_earlier_link(tx: &Tx, id: MailId) -> Result<()> {
+    mails::Entity::update_many()
+        .col_expr(mails::Column::Body, Expr::value(""))
         .filter(mails::Column::Id.eq(id.uuid()))
+        .filter(mails::Column::AccountId.is_null())
+        .filter(mails::Column::Body.contains("?jeton="))
         .exec(&tx.0)
         .await?;
-    exactly_one("mails", &updated)
+    Ok(())
+}
+
+/// Records why a message could not leave, this time.
+pub async fn put_off(tx: &Tx, id: MailId, error: &str) -> Result<()> {
+    update(tx, id, vec![(mails::Column::LastError, Expr::value(error))]).await
+}
+
+/// Records that a message will not leave.
+pub async fn given_up(tx: &Tx, id: MailId, error: &str, now: Timestamp) -> Result<()> {
+    let values =
+        vec![(mails::Column::LastError, Expr::value(error)), (mails::Column::FailedAt, Expr::value(stored(now)))];
+    update(tx, id, values).await
+}
+
+/// Takes back that a message will not leave.
+pub async fn revived(tx: &Tx, id: MailId) -> Result<()> {
+    update(tx, id, vec![(mails::Column::FailedAt, Expr::value(None::<i64>))]).await
+}
+
+/// Forgets the texts and files of messages that left before an instant, some at a time; gives how many.
+pub async fn forget_bodies(tx: &Tx, before: Timestamp) -> Result<usize> {
+    let ids: Vec<Uuid> = mails::Entity::find()
+        .select_only()
+        .column(mails::Column::Id)
+        .filter(mails::Column::SentAt.lt(stored(before)))
+        .filter(mails::Column::Body.ne(""))
+        .limit(FORGOTTEN_AT_ONCE)
+        .into_tuple()
+        .all(&tx.0)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    mail_attachments::Entity::delete_many()
+        .filter(mail_attachments::Column::MailId.is_in(ids.iter().copied()))
+        .exec(&tx.0)
+        .await?;
+    mails::Entity::update_many()
+        .col_expr(mails::Column::Body, Expr::value(""))
+        .col_expr(mails::Column::Context, Expr::value(None::<String>))
+        .filter(mails::Column::Id.is_in(ids.iter().copied()))
+        .exec(&tx.0)
+        .await?;
+    Ok(ids.len())
 }

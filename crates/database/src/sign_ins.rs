@@ -111,3 +111,9 @@ async fn revoke_those(tx: &Tx, which: Condition, now: Timestamp) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// Forgets the sign-ins that had ended before an instant.
+pub async fn forget(tx: &Tx, before: Timestamp) -> Result<()> {
+    sign_ins::Entity::delete_many().filter(sign_ins::Column::ExpiresAt.lt(stored(before))).exec(&tx.0).await?;
+    Ok(())
+}

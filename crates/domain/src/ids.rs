@@ -73,4 +73,6 @@ typed_ids! {
     HistoryId;
     /// An e-mail waiting to leave.
     MailId;
+    /// Work that goes on after its request.
+    JobId;
 }

@@ -18,6 +18,7 @@ use uuid::{NoContext, Uuid};
 use crate::access::AccessLog;
 use crate::evidence::Evidence;
 use crate::idempotency::Key;
+use crate::installation::Installation;
 use crate::passwords::Passwords;
 use crate::tokens::Keys;
 use crate::{Error, Result};
@@ -116,6 +117,8 @@ pub struct App {
     pub evidence: Arc<Evidence>,
     /// Hashing of passwords.
     pub passwords: Arc<Passwords>,
+    /// What this process is run as.
+    pub installation: Arc<Installation>,
     /// Bytes of the files that were accepted since the start.
     pub uploaded: Arc<AtomicU64>,
     /// Time.

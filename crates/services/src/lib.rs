@@ -20,6 +20,8 @@ pub mod dossiers;
 mod error;
 pub mod evidence;
 pub mod idempotency;
+pub mod installation;
+pub mod jobs;
 pub mod journal;
 pub mod jury;
 pub mod members;

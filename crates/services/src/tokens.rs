@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
+use ami_database::{Database, DatabaseError, installation};
 use ami_domain::deposit::sha256_hex;
 
 /// How long an access token is good for.
@@ -157,6 +158,20 @@ impl Keys {
             .collect();
         serde_json::json!({ "keys": keys })
     }
+}
+
+/// The seeds that all servers of a database share. The first one to come keeps what it proposes.
+pub async fn shared_seeds(database: &Database, proposed: String, now: Timestamp) -> Result<Vec<String>, DatabaseError> {
+    let seeds = installation::signing_seeds(database.read()).await?;
+    if !seeds.is_empty() {
+        return Ok(seeds);
+    }
+    database
+        .write((proposed, now), |tx, (proposed, now)| {
+            Box::pin(async move { installation::keep_signing_seed(tx, proposed, *now).await })
+        })
+        .await?;
+    installation::signing_seeds(database.read()).await
 }
 
 /// A secret for one person: shown once, kept as its hash.

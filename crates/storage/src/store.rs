@@ -128,6 +128,8 @@ impl Storage {
             Err(error) => match error.as_service_error() {
                 // Another process of ours was quicker.
                 Some(CreateBucketError::BucketAlreadyOwnedByYou(_)) => Ok(()),
+                // Or somebody else has it: then it does not answer us.
+                Some(CreateBucketError::BucketAlreadyExists(_)) => self.ready().await,
                 _ => Err(error.into()),
             },
         }

@@ -12,8 +12,11 @@ use ami::demo_data::{self, Applicant};
 use ami::server::{self, Running};
 use ami_api::HttpSettings;
 use ami_database::ConnectionTrait as _;
+use ami_database::mails::{self, Mail, Outcome};
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::AccountId;
+use ami_services::installation::Outgoing;
+use ami_services::jobs::{self, Crew};
 use ami_services::{App, Clock, Settings, accounts};
 use ami_storage::{Embedded, Scanner, Secret, StorageSettings};
 use rocket::http::{Accept, ContentType, Header, Method, Status};
@@ -29,6 +32,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) call: CallDefinition,
     pub(crate) folder: tempfile::TempDir,
+    crew: Crew,
     embedded: Option<Embedded>,
 }
 
@@ -94,12 +98,33 @@ fn storage() -> Option<StorageSettings> {
     })
 }
 
-async fn fresh_postgres() -> String {
+/// An empty database.
+pub(crate) async fn fresh_postgres() -> String {
+    create_postgres("").await
+}
+
+/// A copy of a database; whoever uses it is thrown out.
+pub(crate) async fn copy_of_postgres(url: &str) -> String {
+    let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
+    let server = ami_database::Database::connect(&std::env::var("AMI_TEST_POSTGRES_URL").unwrap()).await.unwrap();
+    // Nobody comes back while it is copied.
+    for sql in [
+        format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    ] {
+        server.read().execute_unprepared(&sql).await.unwrap();
+    }
+    let copy = create_postgres(&format!("TEMPLATE {name}")).await;
+    server.read().execute_unprepared(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await.unwrap();
+    copy
+}
+
+async fn create_postgres(how: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var("AMI_TEST_POSTGRES_URL").unwrap();
     let name = format!("ami_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let server = ami_database::Database::connect(&base).await.unwrap();
-    server.read().execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    server.read().execute_unprepared(&format!("CREATE DATABASE {name} {how}")).await.unwrap();
     let (address, options) = base.split_once('?').map_or((base.as_str(), ""), |(a, o)| (a, o));
     let (server, _) = address.rsplit_once('/').unwrap();
     format!("{server}/{name}{}{options}", if options.is_empty() { "" } else { "?" })
@@ -123,15 +148,17 @@ impl World {
             signing_keys: None,
             smtp_url: None,
             mail_from: "ami <ami@demonstration.example>".into(),
+            outbox: Outgoing::Watched,
             scanner: Scanner::none(),
             metrics: None,
         };
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
         let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
         let Running { app, embedded } = server::open(&config, clock.clone(), settings).await.unwrap();
+        let crew = server::crew(&app, &config).unwrap();
         let http = HttpSettings { address: config.address, port: 0 };
         let client = Client::untracked(ami_api::rocket(app.clone(), http)).await.unwrap();
-        Self { app, clock, client, call: demo_data::fixture().unwrap(), folder, embedded }
+        Self { app, clock, client, call: demo_data::fixture().unwrap(), folder, crew, embedded }
     }
 
     pub(crate) fn set_clock(&self, at: &str) {
@@ -244,11 +271,11 @@ impl World {
         self.post(person, &format!("/invitations/{id}/acceptance"), json!({})).await.ok();
     }
 
-    /// The tokens in the links of the messages to an address that have not left, the oldest first.
+    /// The tokens in the links of the messages to an address, the oldest first; those that are due leave now.
     pub(crate) async fn links(&self, to: &str) -> Vec<String> {
-        let mails = ami_database::mails::due(self.app.database.read(), self.clock.now(), 1000).await.unwrap();
         let token = |body: &str| Some(body.split_once("jeton=")?.1.split_whitespace().next()?.to_owned());
-        mails.iter().filter(|m| m.recipient == to).filter_map(|m| token(&m.body)).collect()
+        let sent = self.deliver().await;
+        sent.iter().rev().filter(|m| m.recipient == to).filter_map(|m| token(&m.body)).collect()
     }
 
     /// The demonstration call, published by an administrator who is its officer.
@@ -338,13 +365,68 @@ impl World {
         (officer, dossier, jurors)
     }
 
-    /// Ends the embedded storage's server.
+    /// Lets the messages leave that are due, and gives all that have left, newest first, with their links: this is a
+    /// demonstration, which shows its messages.
+    pub(crate) async fn deliver(&self) -> Vec<Mail> {
+        jobs::run_due(&self.app, &self.crew).await.unwrap();
+        let newest = mails::newest(self.app.database.read(), 1000).await.unwrap();
+        newest.into_iter().filter(|kept| matches!(kept.outcome, Outcome::Sent(_))).map(|kept| kept.mail).collect()
+    }
+
+    /// The secret of the newest link that was sent to somebody.
+    pub(crate) async fn link_to(&self, email: &str) -> String {
+        let sent = self.deliver().await;
+        let mail = sent.iter().find(|m| m.recipient == email && m.body.contains("jeton=")).unwrap();
+        mail.body.split("jeton=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Nothing is left over: a message that cannot be written or sent, a file on its way in, an object that no row names.
+    pub(crate) async fn assert_nothing_left(&self) {
+        self.deliver().await;
+        let failed = mails::failed(self.app.database.read(), 10).await.unwrap();
+        assert!(failed.is_empty(), "these messages cannot leave: {failed:?}");
+        let stuck = mails::newest(self.app.database.read(), 1000).await.unwrap();
+        let stuck: Vec<_> = stuck.iter().filter(|kept| kept.last_error.is_some()).collect();
+        assert!(stuck.is_empty(), "these messages did not leave: {stuck:?}");
+        let spooled: Vec<_> = files(&self.folder.path().join("spool"))
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|x| x == "upload"))
+            .collect();
+        assert!(spooled.is_empty(), "these uploads were left on the disk: {spooled:?}");
+        let orphans = self.orphans().await;
+        assert!(orphans.is_empty(), "no row names these objects: {orphans:?}");
+    }
+
+    /// Objects in the embedded storage that no row names.
+    pub(crate) async fn orphans(&self) -> Vec<String> {
+        let known = ami_database::dossiers::object_keys(self.app.database.read()).await.unwrap();
+        let bucket = self.folder.path().join("objects/ami");
+        files(&bucket)
+            .iter()
+            .filter_map(|file| file.strip_prefix(&bucket).ok()?.to_str().map(str::to_owned))
+            .filter(|key| !key.split('/').any(|part| part.starts_with('.')) && !known.contains(key))
+            .collect()
+    }
+
+    /// Ends the embedded storage's server, with nothing left over.
     pub(crate) async fn end(self) {
+        self.assert_nothing_left().await;
         drop(self.client);
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
     }
+}
+
+/// Every file under a folder.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path) } else { vec![path] }
+        })
+        .collect()
 }
 
 /// The text of a PDF, page after page, its line ends read as spaces.

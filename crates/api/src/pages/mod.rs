@@ -42,6 +42,9 @@ pub(crate) struct Chrome {
     name: Option<String>,
     nav: Vec<(&'static str, String)>,
     flash: Option<String>,
+    /// Said to those who run the service or a call.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    outbox_paused: bool,
     demonstration: bool,
     path: String,
     now: String,
@@ -97,6 +100,8 @@ fn chrome(app: &Arrival, who: &Who, path: &str, flash: Option<String>) -> Chrome
         name: who.0.as_ref().map(|s| s.account.name.clone()),
         nav,
         flash,
+        outbox_paused: app.installation.is_paused()
+            && who.0.as_ref().is_some_and(|s| s.actor.administrator || !s.actor.officer_of.is_empty()),
         demonstration: app.settings.demonstration,
         path: path.to_owned(),
         now: ami_views::date_time(app.at),

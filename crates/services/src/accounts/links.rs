@@ -25,8 +25,6 @@ pub(crate) struct Link {
     pub(crate) url: String,
     /// No use after.
     pub(crate) expires: Timestamp,
-    /// Whom to send it to.
-    pub(crate) to: Email,
 }
 
 /// The page that a link opens, and for how many hours.
@@ -43,9 +41,8 @@ pub(crate) async fn make_link(work: &Work<'_>, account: &Account, purpose: Purpo
     let carried = links::standing(work.tx.read(), account.id, purpose).await?.map(|link| link.carried);
     let secret = tokens::secret().map_err(Error::internal)?;
     let (path, _) = place(purpose);
-    let to = carried.as_ref().and_then(|c| c.email.clone()).unwrap_or_else(|| account.email.clone());
     let expires = insert(work, account.id, purpose, carried.unwrap_or_default(), &secret.hash).await?;
-    Ok(Link { url: work.settings().url(&format!("{path}?jeton={}", secret.token)), expires, to })
+    Ok(Link { url: work.settings().url(&format!("{path}?jeton={}", secret.token)), expires })
 }
 
 /// Keeps what the next link of a purpose is to carry.
@@ -69,7 +66,7 @@ async fn insert(
     Ok(expires_at)
 }
 
-/// Sends a message with a link that can be used once; `about` is what it tells of besides. The one place where a message with a
+/// Sends a message with a link that can be used once, and that is made when it leaves; `about` is what it tells of besides. The one place where a message with a
 /// link is put in the outbox.
 pub(super) async fn send_link(
     work: &Work<'_>,
@@ -78,10 +75,13 @@ pub(super) async fn send_link(
     template: &str,
     about: &str,
 ) -> Result<()> {
-    let link = make_link(work, account, purpose).await?;
-    let context = json!({ "url": link.url, "expires": ami_views::date_time(link.expires), "about": about });
-    let mail = work.views().mail(template, &context)?;
-    outbox::enqueue(work, link.to.as_str(), mail, vec![]).await
+    outbox::enqueue_link(work, account, purpose, template, json!({ "about": about })).await
+}
+
+/// Where the next link of a purpose is sent to: the account's address, or the one that it is to prove.
+pub(crate) async fn recipient(work: &Work<'_>, account: &Account, purpose: Purpose) -> Result<Email> {
+    let standing = links::standing(work.tx.read(), account.id, purpose).await?;
+    Ok(standing.and_then(|link| link.carried.email).unwrap_or_else(|| account.email.clone()))
 }
 
 /// How a link stands.

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, attempts, outbox};
 use links::send_link;
+pub(crate) use links::{make_link, recipient};
 
 /// Fewest characters of a password (ANSSI's advice for one without other factors).
 pub const PASSWORD_MIN: usize = 12;
