@@ -238,6 +238,11 @@ pub async fn create_administrator(file: Option<&Path>, email: &str, name: &str) 
     if let Some(embedded) = running.embedded {
         embedded.stop().await;
     }
-    made.map_err(|e| format!("le compte n'a pas été créé : {e}"))?;
+    made.map_err(|e| {
+        let code = e.problems.first().map_or(e.code, |p| p.code.as_str());
+        let args = e.problems.first().map_or_else(Vec::new, |p| p.args.clone());
+        let why = ami_views::message(&format!("error-{code}"), &args).unwrap_or_else(|| e.to_string());
+        format!("le compte n'a pas été créé : {why}")
+    })?;
     Ok(())
 }
