@@ -300,9 +300,13 @@ pub async fn create_administrator(file: Option<&Path>, email: &str, name: &str) 
     let mut password = String::new();
     std::io::stdin().read_line(&mut password)?;
     let app = open_rows(&config).await?;
-    accounts::create_account(&app.now(), email, name, password.trim_end_matches(['\r', '\n']), true)
-        .await
-        .map_err(|e| format!("le compte n'a pas été créé : {e}"))?;
+    let made = accounts::create_account(&app.now(), email, name, password.trim_end_matches(['\r', '\n']), true).await;
+    made.map_err(|e| {
+        let code = e.problems.first().map_or(e.code, |p| p.code.as_str());
+        let args = e.problems.first().map_or_else(Vec::new, |p| p.args.clone());
+        let why = ami_views::message(&format!("error-{code}"), &args).unwrap_or_else(|| e.to_string());
+        format!("le compte n'a pas été créé : {why}")
+    })?;
     println!("Compte d'administration créé : {email}");
     Ok(())
 }

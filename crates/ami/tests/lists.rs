@@ -30,7 +30,8 @@ async fn many(world: &World, dossiers: usize) -> Person {
             .iter()
             .map(|n| {
                 let (me, by) = (id(&uuid(1, *n)), id(&account.to_string()));
-                format!("({me}, 'Structure {n}', '73282932000074', NULL, 'association', 0, {by})")
+                // One SIRET for all: kept apart, as those that were registered twice are.
+                format!("({me}, 'Structure {n}', '73282932000074', NULL, 'association', 0, {by}, {me})")
             })
             .collect();
         let rows: Vec<String> = chunk

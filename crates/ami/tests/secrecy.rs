@@ -187,7 +187,7 @@ async fn a_sheet_reopened_in_hearings_is_locked_again_and_counts() {
         );
 
         // Its juror is told, sees why, puts it right and signs what was seen.
-        let mails = ami_database::mails::due(world.app.database.read(), world.clock.now(), 50).await.unwrap();
+        let mails = world.deliver().await;
         let told = mails.iter().find(|m| m.subject.contains("rouverte")).unwrap();
         assert!(told.recipient.starts_with("juror-1@") && told.body.contains("Notes interverties"), "{told:?}");
         let open = world.get(&juror.person, &path).await.ok();

@@ -7,6 +7,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use ami_services::accounts;
 use common::{Got, PASSWORD, Person, World, databases};
 use futures_util::future::join_all;
 use rocket::http::Method;
@@ -223,6 +224,18 @@ async fn a_strangers_password_counts_on_no_address_but_their_own() {
         let shown = world.get(&holder(&tokens(&world, "ada", PASSWORD).await), "/me").await.ok();
         assert_eq!(shown["name"], "Ada Exemple");
 
+        // Whoever comes later takes no link away: that of one's own sign-up leads to another with one's own password.
+        let email = "bea@demonstration.example";
+        sign_up("Bea Exemple", email, PASSWORD).await;
+        let own = world.links(email).await.pop().unwrap();
+        sign_up("Un intrus", email, intruders).await;
+        assert_eq!(post(&world, "/accounts/confirmation", json!({ "token": own })).await.status, 422);
+        let before = world.links(email).await;
+        assert_eq!(post(&world, "/accounts/confirmation/link", json!({ "token": own })).await.status, 202);
+        let fresh = world.links(email).await.into_iter().find(|l| !before.contains(l)).unwrap();
+        assert_eq!(post(&world, "/accounts/confirmation", json!({ "token": fresh })).await.status, 204);
+        assert_eq!((session(email, intruders).await, session(email, PASSWORD).await), (401, 200));
+
         // The same with a future juror: the invitation's link lets its reader choose, and voids the stranger's.
         let email = "juror@demonstration.example";
         sign_up("Un intrus", email, intruders).await;
@@ -347,6 +360,9 @@ async fn ones_own_name_address_and_password_change_by_ones_own_word() {
         assert_eq!(world.get(&ada, "/me").await.ok()["email"], "ada@ailleurs.example");
         let session = json!({ "email": "ada@ailleurs.example", "password": NEW });
         post(&world, "/session", session).await.ok();
+
+        let taken = accounts::create_account(&world.app.now(), "bea@demonstration.example", "Bea", NEW, true).await;
+        assert_eq!(taken.unwrap_err().code, "account-exists");
 
         // Each is an act in the journal.
         ami_services::journal::link(&world.app.now()).await.unwrap();

@@ -192,7 +192,9 @@ pub async fn confirm_email(app: &Arrival, token: &str) -> Result<()> {
     .await
 }
 
-/// Sends another link in place of one to confirm an address that came too late. The answer does not tell whether it did.
+/// Sends another link in place of one to confirm an address that came too late, or that a later sign-up replaced. It carries what
+/// that one did: whoever shows the link of their own sign-up gets the password of their own sign-up. The answer does not tell
+/// whether anything was sent.
 pub async fn request_new_link(app: &Arrival, token: &str, from: Option<IpAddr>) -> Result<()> {
     app.write(None, (tokens::hash_token(token), from), |work, (hash, from)| {
         Box::pin(async move {
@@ -203,6 +205,7 @@ pub async fn request_new_link(app: &Arrival, token: &str, from: Option<IpAddr>) 
                 return Ok(());
             }
             attempts::count_mail(work, &account.email, *from).await?;
+            keep(work, account.id, Purpose::ConfirmEmail, link.carried).await?;
             send_link(work, &account, Purpose::ConfirmEmail, "confirm_email", "").await
         })
     })
