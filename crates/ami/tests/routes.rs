@@ -54,7 +54,7 @@ impl Things {
             "/calls/<code>/state" => json!({ "state": "archived" }),
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
             "/organisations/<id>/members" => json!({ "name": "Membre", "email": "x" }),
-            "/dossiers/<id>/decision" => json!({ "decision": "refused" }),
+            "/dossiers/<id>/decision" => json!({ "decision": "refused", "reason": "x" }),
             "/organisations" | "/organisations/<id>" => json!({ "name": "x", "siret": "x", "legal_form": "x" }),
             _ => json!({}),
         }

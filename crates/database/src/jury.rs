@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ami_domain::grid::{Grid, Mark};
-use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, SeatId, SheetId};
+use ami_domain::ids::{CallId, DossierId, HistoryId, SeatId, SheetId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
 use ami_domain::policy::{Act, Action, Permit, acts};
 use ami_domain::sheet::{Entry, Reopening, Sheet, SheetState};
@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
-use crate::entities::{mark_history, marks, officers, recusals, seats, sheets};
+use crate::entities::{mark_history, marks, recusals, seats, sheets};
 use crate::{Result, Tx, calls, upsets};
 
 fn seat(r: seats::Model) -> Result<Seat> {
@@ -54,17 +54,6 @@ pub async fn insert_seat(tx: &Tx, permit: &Permit<acts::ManageJury>, seat: &Seat
         },
     )
     .await
-}
-
-/// Makes an account an officer of a call.
-pub async fn insert_officer(
-    tx: &Tx,
-    permit: &Permit<acts::InviteOfficer>,
-    account: AccountId,
-    now: Timestamp,
-) -> Result<()> {
-    insert(tx, officers::Model { call_id: permit.on().uuid(), account_id: account.uuid(), created_at: stored(now) })
-        .await
 }
 
 /// The seats of a call, in order of their labels.

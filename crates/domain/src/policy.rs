@@ -256,7 +256,6 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::CountDossiers
         | Action::ListFiled
         | Action::ManageJury
-        | Action::InviteOfficer
         | Action::ReadProgress
         | Action::ReadAssignments
         | Action::AssignDossier

@@ -201,9 +201,9 @@ pub async fn confirm_decision(
             let upsets = upsets::hold(tx, call.id).await?;
             let grounds = Grounds::load(tx.read(), call.id, Some(&[id])).await?;
             let state = dossier.state_name();
-            let stale = grounds.stale(&before, state);
-            seen(if_match, Some(&view(&before, stale)))?;
-            let stale = stale.ok_or(Error::new(Kind::Conflict, "decision-firm"))?;
+            let reason = grounds.stale(&before, state);
+            seen(if_match, Some(&view(&before, reason)))?;
+            let reason = reason.ok_or(Error::new(Kind::Conflict, "decision-firm"))?;
             if !before.kind.fits(state) {
                 return Err(Error::new(Kind::Conflict, "decision-state"));
             }
@@ -218,7 +218,7 @@ pub async fn confirm_decision(
                 ..before
             };
             rows::save_decision(tx, &permit, &confirmed, work.id()).await?;
-            let details = json!({ "stale": stale, "ranking": confirmed.basis.as_ref().map(|b| b.ranking) });
+            let details = json!({ "stale": reason, "ranking": confirmed.basis.as_ref().map(|b| b.ranking) });
             let subject = ("dossier", id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::ConfirmDecision, subject, details).await?;
             Ok(view(&confirmed, grounds.stale(&confirmed, state)))

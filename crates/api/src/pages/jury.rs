@@ -239,10 +239,11 @@ async fn write(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> H
     };
     // What could be read is kept; the rest is shown again, and nothing is signed.
     let outcome = match (saved, typed.refusal()) {
-        (Ok(_), Some(unread)) => Err((unread, true)),
-        (Ok(saved), None) if ctx.autosave => {
-            return Ok(PageAnswer::Json(Status::Ok, json!({ "revision": saved.revision, "problems": 0 })));
+        (Ok(saved), _) if ctx.autosave => {
+            let body = json!({ "revision": saved.revision, "problems": typed.unread.len() });
+            return Ok(PageAnswer::Json(Status::Ok, body));
         }
+        (Ok(_), Some(unread)) => Err((unread, true)),
         (Ok(saved), None) if form.has("lock") => {
             sheets::lock_sheet(ctx.app, who, sheet, Some(saved.revision)).await.map(|_| "locked").map_err(|e| (e, true))
         }

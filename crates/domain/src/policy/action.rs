@@ -201,8 +201,6 @@ actions! {
     ConfirmDecision => "decision.confirm", DossierId;
     /// Read and export decisions.
     ReadDecisions => "decision.read", CallId;
-    /// Make accounts officers of a call.
-    InviteOfficer => "officer.invite", CallId;
 }
 
 /// Answers for an action known to the compiler.
