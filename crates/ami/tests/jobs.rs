@@ -384,7 +384,7 @@ async fn servers_of_one_database_agree_on_keys() {
         std::fs::write(data.join("secrets.json"), old).unwrap();
         let (first, _) = site.server("a", &relay).await;
         let (second, _) = site.server("b", &relay).await;
-        let old = ami_services::tokens::Keys::parse(&[seed.clone()]).unwrap();
+        let old = ami_services::tokens::Keys::parse(std::slice::from_ref(&seed)).unwrap();
         let now = site.clock.now();
         let token = old.sign(uuid::Uuid::nil(), uuid::Uuid::nil(), now).unwrap();
         assert!(first.keys.verify(&token, now).is_some() && second.keys.verify(&token, now).is_some());

@@ -47,7 +47,7 @@ pub struct Claim {
     pub job: JobId,
     /// Who claimed it.
     pub owner: Uuid,
-    /// The how manieth claim this is, from 1.
+    /// The number of this claim, from 1.
     pub attempt: i64,
 }
 

@@ -67,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// After how many attempts it is given up: a message after five days.
+    /// After how many attempts it is given up: a message after four days and some hours.
     const fn most_attempts(self) -> i64 {
         match self {
             Self::Mail => 14,
