@@ -78,7 +78,7 @@ pub enum DatabaseError {
 pub enum Constraint {
     /// An account has this e-mail address already.
     AccountEmail,
-    /// The organisation has a dossier for this lot already.
+    /// The organisation has a dossier for this lot already, and has not withdrawn it.
     DossierLot,
     /// A call has this code already.
     CallCode,
@@ -92,20 +92,23 @@ pub enum Constraint {
     Membership,
     /// This idempotency key was used already.
     IdempotencyKey,
+    /// The document was made already.
+    Document,
     /// Any other one.
     Other,
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 8] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 9] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
-    (Constraint::DossierLot, "uq_dossiers_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
+    (Constraint::DossierLot, "uq_dossiers_live_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
     (Constraint::SeatLabel, "uq_seats_label", "seats.call_id, seats.label"),
     (Constraint::SheetSeat, "uq_sheets_seat", "sheets.seat_id, sheets.dossier_id"),
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
+    (Constraint::Document, "uq_documents_subject", "documents.kind, documents.subject, documents.version"),
 ];
 
 /// A result of this crate.

@@ -1,6 +1,6 @@
 //! The outbox: a message is written with what it tells of, in one transaction, and leaves later.
 
-use ami_domain::ids::MailId;
+use ami_domain::ids::{DocumentId, MailId};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -39,8 +39,10 @@ pub struct Attachment {
     pub name: String,
     /// Its media type.
     pub content_type: String,
-    /// Its bytes.
+    /// Its bytes; none where it is a document, which is read when the message leaves.
     pub content: Vec<u8>,
+    /// The document that it is.
+    pub document: Option<DocumentId>,
 }
 
 /// Puts a message in the outbox.
@@ -67,6 +69,7 @@ pub async fn enqueue(tx: &Tx, mail: &Mail, now: Timestamp) -> Result<()> {
             name: a.name.clone(),
             content_type: a.content_type.clone(),
             content: a.content.clone(),
+            document_id: a.document.map(DocumentId::uuid),
         };
         insert(tx, row).await?;
     }
@@ -97,6 +100,7 @@ pub async fn due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Res
                     name: f.name.clone(),
                     content_type: f.content_type.clone(),
                     content: f.content.clone(),
+                    document: f.document_id.map(Into::into),
                 })
                 .collect(),
             id: r.id.into(),
@@ -131,7 +135,13 @@ pub async fn newest(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<(Time
             let attachments = files
                 .iter()
                 .filter(|f| f.0 == r.id)
-                .map(|f| Attachment { id: f.1, name: f.2.clone(), content_type: f.3.clone(), content: vec![] })
+                .map(|f| Attachment {
+                    id: f.1,
+                    name: f.2.clone(),
+                    content_type: f.3.clone(),
+                    content: vec![],
+                    document: None,
+                })
                 .collect();
             let mail = Mail {
                 id: r.id.into(),

@@ -71,4 +71,6 @@ typed_ids! {
     HistoryId;
     /// An e-mail waiting to leave.
     MailId;
+    /// A document that was given out.
+    DocumentId;
 }

@@ -61,6 +61,13 @@ fn letter(answer: Result<(), Denial>) -> char {
     }
 }
 
+/// Where a dossier may stand: its states, and beside the filed one the same while it is changed.
+fn standings() -> Vec<(&'static str, DossierStateName, bool)> {
+    let mut all: Vec<_> = DossierStateName::ALL.iter().map(|state| (state.as_str(), *state, false)).collect();
+    all.insert(2, ("changing", DossierStateName::Deposited, true));
+    all
+}
+
 /// The whole table: action × person, one letter per phase, for each state of the dossier that changes an answer.
 fn table() -> String {
     let mut out = String::from(
@@ -70,18 +77,18 @@ fn table() -> String {
     for action in Action::ALL {
         for (who, actor, assignment) in people() {
             let mut line = String::new();
-            for state in DossierStateName::ALL {
+            for (standing, state, editing) in standings() {
                 let row: String = Phase::ALL
                     .iter()
                     .map(|phase| {
                         let call = CallFacts { id: id(CALL), phase: *phase, officers_see_marks_while_marking: false };
-                        let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                        let dossier = DossierFacts { organisation: id(ORGANISATION), state, editing };
                         let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                         letter(decide(*action, actor.as_ref(), &subject))
                     })
                     .collect();
                 if !line.contains(&row) {
-                    write!(line, " {}={row}", state.as_str()).unwrap();
+                    write!(line, " {standing}={row}").unwrap();
                 }
             }
             writeln!(out, "{:<24}{who:<22}{line}", action.code()).unwrap();
@@ -115,7 +122,7 @@ fn a_recused_juror_gets_nothing_about_the_dossier() {
         for phase in Phase::ALL {
             let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
             for state in DossierStateName::ALL {
-                let dossier = DossierFacts { organisation: id(ORGANISATION), state };
+                let dossier = DossierFacts { organisation: id(ORGANISATION), state, editing: false };
                 let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                 assert_eq!(
                     decide(action, actor.as_ref(), &subject),
@@ -135,7 +142,8 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
         }
         for phase in [Phase::Upcoming, Phase::Open] {
             let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: true };
-            let dossier = DossierFacts { organisation: id(ORGANISATION), state: DossierStateName::Deposited };
+            let dossier =
+                DossierFacts { organisation: id(ORGANISATION), state: DossierStateName::Deposited, editing: true };
             let subject = Subject::dossier(call, dossier).with_assignment(assignment);
             for action in [Action::ReadOwnDossier, Action::ReviewDossier, Action::ReadAssigned, Action::ReadMarks] {
                 assert!(decide(action, actor.as_ref(), &subject).is_err(), "{who} {action:?} {phase:?}");

@@ -1,11 +1,13 @@
 //! Calls: what everyone may read of them, and what their officers do.
 
+use std::sync::Arc;
+
 use ami_database::calls::{self as rows, Call};
 use ami_domain::call::{AdvanceError, CallDefinition, CallState, Phase};
 use ami_domain::ids::AccountId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
@@ -43,19 +45,23 @@ pub struct CallView {
     #[schema(value_type = String, format = DateTime)]
     pub now: Timestamp,
     /// Its rules, calendar, lots, form, pieces, grid and texts.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "shared")]
     #[schema(value_type = Object)]
-    pub definition: CallDefinition,
+    pub definition: Arc<CallDefinition>,
 }
 
-fn summary(app: &Arrival, call: Call) -> CallSummary {
+fn shared<S: Serializer>(definition: &Arc<CallDefinition>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    definition.as_ref().serialize(serializer)
+}
+
+fn summary(app: &Arrival, call: &Call) -> CallSummary {
     CallSummary {
         phase: call.phase(app.at),
-        code: call.definition.code,
-        title: call.definition.title,
+        code: call.definition.code.clone(),
+        title: call.definition.title.clone(),
         opens: call.definition.calendar.opens,
         closes: call.definition.calendar.closes,
-        authority: call.definition.authority.name,
+        authority: call.definition.authority.name.clone(),
     }
 }
 
@@ -71,7 +77,7 @@ pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSu
     Ok(calls
         .into_iter()
         .filter(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(now))).is_ok())
-        .map(|c| summary(app, c))
+        .map(|c| summary(app, &c))
         .collect())
 }
 
@@ -81,6 +87,15 @@ pub async fn show_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result
     let now = app.at;
     decide(Action::ReadCall, who, &Subject::call(call.facts(now)))?;
     Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
+}
+
+/// One call as it was in one of its versions: that of a deposit or a ranking, by which they are read.
+pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, version: i64) -> Result<CallView> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::ReadCall, who, &Subject::call(call.facts(app.at)))?;
+    let definition = rows::version(conn, &call, version).await?;
+    Ok(CallView { phase: call.phase(app.at), version, now: app.at, definition })
 }
 
 /// Writes a new call in draft, with its first officer.
@@ -113,7 +128,7 @@ pub async fn create_call(
         })
     })
     .await?;
-    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition })
+    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition: Arc::new(definition) })
 }
 
 /// Moves a call to its next state; publication freezes what is written in it.
@@ -132,7 +147,7 @@ pub async fn advance_call(app: &Arrival, who: Option<&Actor>, code: &str, to: Ca
             })
         })
         .await?;
-    Ok(summary(app, call))
+    Ok(summary(app, &call))
 }
 
 fn refusal(error: AdvanceError) -> Error {

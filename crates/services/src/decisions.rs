@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ami_database::calls::Call;
 use ami_database::rankings as rows;
-use ami_database::{accounts, dossiers, organisations};
+use ami_database::{accounts, dossiers};
 use ami_documents::DecisionRow;
 use ami_domain::answer::Answer;
 use ami_domain::decision::{Decision, DecisionError, DecisionKind, Proposal};
@@ -18,7 +18,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::dossiers::load_contents;
+use crate::contents::load_filed;
+use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings};
 
@@ -92,9 +93,8 @@ pub async fn record_decision(
             let state = dossier.state_name();
             let mut proposal = proposal.clone();
             if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
-                let loaded = load_contents(work.at(), tx.read(), call.clone(), dossier).await?;
+                let loaded = load_filed(tx.read(), call.clone(), dossier).await?;
                 proposal.amount_cents = loaded
-                    .call
                     .definition
                     .form
                     .fields()
@@ -167,6 +167,8 @@ pub struct DecisionLine {
     pub organisation: String,
     /// Fourteen digits.
     pub siret: String,
+    /// What the organisation is called today, when it changed anything of itself since.
+    pub organisation_today: Option<String>,
     /// `ranked`, `eliminated`, `insufficient`, `inadmissible`, `withdrawn`, `unranked`.
     pub status: String,
     /// Two decimals.
@@ -211,12 +213,12 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     let call = decided_call(app, who, code).await?;
     let ranking = rankings::latest(app, &call).await?;
     let decisions = rows::decisions(conn, call.id).await?;
-    let applicants = organisations::of_call(conn, call.id).await?;
+    let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     let ranked = places(ranking.as_ref());
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
-    Ok(filed.iter().map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &decisions, &people)).collect())
+    Ok(filed.iter().map(|d| line(d, &filings, &ranked, &decisions, &people)).collect())
 }
 
 /// The same, in parts.
@@ -229,11 +231,11 @@ pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part
     all.sort_by_cached_key(|(id, lot, number)| (lot.clone(), rank(&ranked, *id), *number));
     let page = part.cut("decisions", all, |(id, ..)| id.to_string())?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
-    let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+    let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
-    let lines = lines.map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &decisions, &people)).collect();
+    let lines = lines.map(|d| line(d, &filings, &ranked, &decisions, &people)).collect();
     Ok(Page { items: lines, next: page.next })
 }
 
@@ -269,9 +271,8 @@ pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> 
 }
 
 fn line(
-    call: &Call,
     d: &Dossier,
-    applicant: Option<&organisations::Organisation>,
+    filings: &Filings,
     ranked: &BTreeMap<Uuid, &rankings::RankedDossier>,
     decisions: &BTreeMap<DossierId, Decision>,
     people: &BTreeMap<AccountId, (String, String)>,
@@ -282,12 +283,13 @@ fn line(
     DecisionLine {
         dossier: d.id.uuid(),
         lot: d.lot.clone(),
-        lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
+        lot_label: filings.lot_label(d),
         rank: place.and_then(|p| p.rank),
         ex_aequo: place.is_some_and(|p| p.ex_aequo),
-        number: call.definition.dossier_number(d.number),
-        organisation: applicant.map_or_else(String::new, |o| o.name.clone()),
-        siret: applicant.map_or_else(String::new, |o| o.siret.to_string()),
+        number: filings.number(d),
+        organisation: filings.name(d.id),
+        siret: filings.applicant(d.id).map_or_else(String::new, |a| a.siret.clone()),
+        organisation_today: filings.today(d.id).map(|t| t.name.clone()),
         status: match (d.state_name(), place) {
             (DossierStateName::Inadmissible, _) => "inadmissible".into(),
             (DossierStateName::Withdrawn, _) => "withdrawn".into(),

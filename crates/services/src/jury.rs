@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ami_database::calls::Call;
 use ami_database::jury as rows;
-use ami_database::{accounts, dossiers, organisations};
+use ami_database::{accounts, dossiers};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
@@ -15,6 +15,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call};
 
@@ -241,7 +242,7 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
     let seats = rows::seats(conn, call.id).await?;
     let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
     let recusals = rows::recusals(conn, call.id).await?;
-    let applicants = organisations::some(conn, filed.iter().map(|d| d.organisation)).await?;
+    let filings = Filings::of(conn, call, filed.iter().map(|d| d.id)).await?;
     Ok(filed
         .iter()
         .map(|d| {
@@ -262,9 +263,9 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
                 .collect();
             AssignmentRow {
                 dossier: d.id.uuid(),
-                number: call.definition.dossier_number(d.number),
+                number: filings.number(d),
                 lot: d.lot.clone(),
-                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+                organisation: filings.name(d.id),
                 locked: cells.iter().filter(|c| c.state == "locked").count(),
                 seats: cells,
             }
@@ -294,11 +295,12 @@ pub async fn assign_dossiers(
             if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
                 return Err(Error::not_found());
             }
-            let filed = dossiers::filed_of_call(tx.read(), call.id).await?;
+            let filed = dossiers::some(tx.read(), add.iter().copied()).await?;
             let recusals = rows::recusals(tx.read(), call.id).await?;
             let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
             for id in add {
-                let dossier = filed.iter().find(|d| d.id == *id).ok_or_else(Error::not_found)?;
+                let filed = filed.get(id).filter(|d| d.call == call.id && d.state_name().was_deposited());
+                let dossier = filed.ok_or_else(Error::not_found)?;
                 let number = call.definition.dossier_number(dossier.number);
                 if dossier.state_name() != DossierStateName::Admissible {
                     return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
@@ -369,7 +371,7 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
     decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.at)))?;
     let seat = own_seat(who, &call)?;
     let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());
-    let applicants = organisations::of_call(conn, call.id).await?;
+    let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     filed.retain(|d| matches!(d.state_name(), DossierStateName::Deposited | DossierStateName::Admissible));
     filed.sort_by(|a, b| (&a.lot, a.number).cmp(&(&b.lot, b.number)));
@@ -381,10 +383,10 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
             .iter()
             .map(|d| CandidateView {
                 dossier: d.id.uuid(),
-                number: call.definition.dossier_number(d.number),
+                number: filings.number(d),
                 lot: d.lot.clone(),
-                lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
-                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+                lot_label: filings.lot_label(d),
+                organisation: filings.name(d.id),
             })
             .collect(),
     })

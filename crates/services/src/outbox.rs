@@ -1,12 +1,14 @@
 //! The outbox: messages are written in the transaction of what they tell of, and leave later, each until it is gone.
 
+use ami_database::documents::Document;
 use ami_database::mails::{self, Attachment, Mail};
+use ami_domain::ids::DocumentId;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use serde::Serialize;
 
-use crate::{Arrival, Error, Result, Work};
+use crate::{Arrival, Error, Result, Work, documents};
 
 /// How messages leave.
 #[derive(Debug, Clone)]
@@ -17,17 +19,30 @@ pub enum Transport {
     Folder(AsyncFileTransport<Tokio1Executor>),
 }
 
-/// A file to send along: name, media type, bytes.
-pub type Enclosure = (String, &'static str, Vec<u8>);
+/// A document to send along. It is read, or drawn, when the message leaves.
+#[derive(Debug, Clone)]
+pub struct Enclosure {
+    document: DocumentId,
+    name: String,
+    media_type: String,
+}
+
+impl Enclosure {
+    /// A document that was issued in the same transaction, or before.
+    pub(crate) fn of(document: &Document) -> Self {
+        Self { document: document.id, name: document.name.clone(), media_type: document.media_type.clone() }
+    }
+}
 
 pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
     let attachments = files
         .into_iter()
-        .map(|(name, content_type, content)| Attachment {
+        .map(|file| Attachment {
             id: work.id(),
-            name,
-            content_type: content_type.into(),
-            content,
+            name: file.name,
+            content_type: file.media_type,
+            content: vec![],
+            document: Some(file.document),
         })
         .collect();
     let mail = Mail {
@@ -53,8 +68,11 @@ pub fn smtp(url: &str) -> std::result::Result<Transport, lettre::transport::smtp
 pub async fn deliver_due(app: &Arrival, transport: &Transport, from: &Mailbox) -> Result<usize> {
     let due = mails::due(app.database.read(), app.at, 20).await?;
     let mut left = 0;
-    for mail in due {
-        let outcome = send(transport, from, &mail).await;
+    for mut mail in due {
+        let outcome = match enclose(app, &mut mail).await {
+            Ok(()) => send(transport, from, &mail).await,
+            Err(error) => Err(error.to_string()),
+        };
         left += usize::from(outcome.is_ok());
         app.write(None, (mail.id, mail.attempts + 1, outcome), |work, (id, attempts, outcome)| {
             Box::pin(async move {
@@ -68,6 +86,16 @@ pub async fn deliver_due(app: &Arrival, transport: &Transport, from: &Mailbox) -
         .await?;
     }
     Ok(left)
+}
+
+/// Puts the documents that a message names into it.
+async fn enclose(app: &Arrival, mail: &mut Mail) -> Result<()> {
+    for file in &mut mail.attachments {
+        if let Some(document) = file.document {
+            file.content = documents::document_bytes(app, document).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A message as the demonstration shows it.

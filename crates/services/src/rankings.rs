@@ -38,7 +38,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
     let call = load_call(app.database.read(), code).await?;
     let now = app.at;
     let by = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?.by();
-    let (inputs, about) = inputs::gather(app, &call, now).await?;
+    let (inputs, about) = inputs::gather(app, &call).await?;
     let id: RankingId = app.id();
     // Drawing weights takes a core for a while: not one that answers requests.
     let computation = {
@@ -139,9 +139,12 @@ async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call
     let conn = app.database.read();
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
-    let call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
+    let mut call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
     // Its id is no secret of the call's: whoever may not read rankings learns nothing, not even that this one exists.
     decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).map_err(|_| Error::not_found())?;
+    // It is read by the grid that it was computed with.
+    call.definition = ami_database::calls::version(conn, &call, snapshot.call_version).await?;
+    call.version = snapshot.call_version;
     Ok((call, snapshot))
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
-use ami_database::{dossiers, jury as rows, organisations};
+use ami_database::{dossiers, jury as rows};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId, SheetId};
 use ami_domain::jury::is_recused;
-use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::sheet::{Change, EntryError, Missing, Sheet, SheetError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, load_dossier};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, load_dossier};
 
 /// A sheet in a juror's list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -78,7 +79,7 @@ pub struct SheetChanges {
     pub comments: BTreeMap<String, String>,
 }
 
-fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetSummary {
+fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetSummary {
     SheetSummary {
         id: sheet.id.uuid(),
         state: if sheet.is_locked() { "locked" } else { "draft" },
@@ -86,19 +87,19 @@ fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> S
         criteria: call.definition.grid.criteria().count(),
         dossier: SheetDossier {
             id: place.id.uuid(),
-            number: call.definition.dossier_number(place.number),
+            number: filings.number(place),
             call: call.definition.code.clone(),
             lot: place.lot.clone(),
-            lot_label: call.definition.lot(&place.lot).map_or_else(String::new, |l| l.label.clone()),
-            organisation: organisation.to_owned(),
+            lot_label: filings.lot_label(place),
+            organisation: filings.name(place.id),
         },
     }
 }
 
-fn view(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetView {
+fn view(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetView {
     let grid = &call.definition.grid;
     SheetView {
-        summary: summary(call, sheet, place, organisation),
+        summary: summary(call, sheet, place, filings),
         revision: sheet.revision,
         marks: sheet.entries.iter().filter_map(|(c, e)| e.mark.map(|m| (c.clone(), grid.scale.value(m)))).collect(),
         comments: sheet
@@ -145,15 +146,14 @@ pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Sheet
         let recusals = rows::recusals(conn, *id).await?;
         let sheets = rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await?;
         let filed = dossiers::some(conn, sheets.iter().map(|s| s.dossier)).await?;
-        let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+        let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
         for sheet in sheets {
             let place = filed.get(&sheet.dossier).filter(|d| d.state_name() != DossierStateName::Draft);
             let Some(place) = place else { continue };
             if is_recused(&recusals, seat.id, place.id, &place.lot) {
                 continue;
             }
-            let name = applicants.get(&place.organisation).map_or("", |o| o.name.as_str());
-            found.push(summary(&call, &sheet, place, name));
+            found.push(summary(&call, &sheet, place, &filings));
         }
     }
     match refusal {
@@ -174,8 +174,7 @@ async fn place(
     let (call, dossier) = load_dossier(conn, dossier).await?;
     let own = who.and_then(|a| a.seats.get(&call.id)).is_some_and(|s| s.id == seat);
     let recusals = rows::recusals(conn, call.id).await?;
-    let facts = DossierFacts { organisation: dossier.organisation, state: dossier.state_name() };
-    let subject = Subject::dossier(call.facts(at), facts).with_assignment(AssignmentFacts {
+    let subject = about(at, &call, &dossier).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
         recused: is_recused(&recusals, seat, dossier.id, &dossier.lot),
@@ -184,18 +183,14 @@ async fn place(
     Ok((call, dossier, seat, subject))
 }
 
-async fn applicant(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<String> {
-    let found = organisations::find(conn, dossier.organisation).await?;
-    Ok(found.map_or_else(String::new, |o| o.name))
-}
-
 /// One's own sheet.
 pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
     let conn = app.database.read();
     let (call, dossier, seat, subject) = place(app.at, conn, who, id).await?;
     decide(Action::ReadSheet, who, &subject)?;
     let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    Ok(view(&call, &sheet, &dossier, &applicant(conn, &dossier).await?))
+    let filings = Filings::of(conn, &call, [dossier.id]).await?;
+    Ok(view(&call, &sheet, &dossier, &filings))
 }
 
 /// Writes marks and comments, all of them or none. `if_match` is optional: one person writes a sheet, but two windows may.
@@ -211,9 +206,9 @@ pub async fn write_sheet(
             let (tx, id) = (work.tx, *id);
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::Mark>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
-            let name = applicant(tx.read(), &dossier).await?;
+            let filings = Filings::of(tx.read(), &call, [dossier.id]).await?;
             if if_match.is_some_and(|seen| seen != sheet.revision) {
-                let current = serde_json::to_value(view(&call, &sheet, &dossier, &name)).map_err(Error::internal)?;
+                let current = serde_json::to_value(view(&call, &sheet, &dossier, &filings)).map_err(Error::internal)?;
                 return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
             }
             let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
@@ -227,7 +222,7 @@ pub async fn write_sheet(
             if !touched.is_empty() {
                 rows::save_sheet(tx, &permit, &sheet, &touched, || work.id(), work.at()).await?;
             }
-            Ok(view(&call, &sheet, &dossier, &name))
+            Ok(view(&call, &sheet, &dossier, &filings))
         })
     })
     .await
@@ -318,7 +313,8 @@ pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Resu
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
             let subject = ("dossier", dossier.id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::LockSheet, subject, json!({ "sheet": id })).await?;
-            Ok(view(&call, &sheet, &dossier, &applicant(work.tx.read(), &dossier).await?))
+            let filings = Filings::of(work.tx.read(), &call, [dossier.id]).await?;
+            Ok(view(&call, &sheet, &dossier, &filings))
         })
     })
     .await
