@@ -42,6 +42,14 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000004_filed",
+                text: Text::Each {
+                    sqlite: include_str!("m20261125_000004_filed.sqlite.sql"),
+                    postgres: include_str!("m20261125_000004_filed.postgres.sql"),
+                },
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000005_decisions",
                 text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
                 history: &[],
@@ -70,6 +78,8 @@ impl MigratorTrait for Migrator {
 enum Text {
     /// The same to both, but for the names of types.
     Both(&'static str),
+    /// To each its own, the names of types for SQLite made as above.
+    Each { sqlite: &'static str, postgres: &'static str },
 }
 
 /// A migration.
@@ -117,8 +127,10 @@ impl MigrationTrait for Sql {
         let connection = manager.get_connection();
         let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let text = match self.text {
-            Text::Both(text) if sqlite => text.replace(" UUID", " BLOB").replace(" BYTEA", " BLOB"),
-            Text::Both(text) => text.to_owned(),
+            Text::Both(text) | Text::Each { sqlite: text, .. } if sqlite => {
+                text.replace(" UUID", " BLOB").replace(" BYTEA", " BLOB")
+            }
+            Text::Both(text) | Text::Each { postgres: text, .. } => text.to_owned(),
         };
         connection.execute_unprepared(&text).await?;
         history::guard(connection, self.history).await

@@ -17,6 +17,8 @@ use ami_database::ConnectionTrait as _;
 use ami_database::jobs::NewJob;
 use ami_database::mails::{self, Mail, Outcome};
 use ami_database::{Database, DatabaseError};
+use ami_services::accounts::LinkState;
+use ami_services::attempts::Asker;
 use ami_services::installation::Outgoing;
 use ami_services::jobs::{self, Crew};
 use ami_services::{App, Clock, Settings, accounts, installation, outbox};
@@ -57,13 +59,13 @@ impl Site {
     fn config(&self, data: PathBuf, database_url: String, relay: &Relay) -> Checked {
         Checked {
             data,
-            database_url,
+            database_url: Secret::new(database_url),
             storage: Some(self.storage.storage_settings("ami")),
             public_url: "https://ami.example".into(),
             address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             signing_keys: None,
-            smtp_url: Some(relay.url.clone()),
+            smtp_url: Some(Secret::new(relay.url.clone())),
             mail_from: "Département <ami@département.example>".into(),
             outbox: Outgoing::Watched,
             scanner: Scanner::none(),
@@ -200,7 +202,7 @@ async fn a_secret_link_is_made_when_its_message_leaves() {
         let (killed, (app, crew)) = (site.server("a", &silent).await, site.server("b", &relay).await);
         let email = "ada@exemple.example";
         accounts::create_account(&app.now(), email, "Ada L", PASSWORD, false).await.unwrap();
-        let good = async |token: &str| accounts::password_token_is_good(&app.now(), token).await.unwrap();
+        let good = async |token: &str| accounts::link_state(&app.now(), token).await.unwrap() == LinkState::Good;
 
         accounts::request_password_reset(&app.now(), email, None).await.unwrap();
         let kept = row(&app).await;
@@ -285,8 +287,8 @@ async fn what_cannot_leave_says_why_and_is_not_tried_for_ever() {
 
 /// What a page says to a person.
 async fn page(app: &App, email: &str) -> String {
-    let signed = accounts::sign_in(&app.now(), email, PASSWORD, None).await.unwrap();
-    let http = HttpSettings { address: Ipv4Addr::LOCALHOST.into(), port: 0, secure_cookies: false };
+    let signed = accounts::sign_in(&app.now(), email, PASSWORD, &Asker { address: None, browser: None }).await.unwrap();
+    let http = HttpSettings { address: Ipv4Addr::LOCALHOST.into(), port: 0 };
     let client = Client::untracked(ami_api::rocket(app.clone(), http)).await.unwrap();
     let bearer = Header::new("Authorization", format!("Bearer {}", signed.access_token));
     client.get("/espace").header(bearer).dispatch().await.into_string().await.unwrap()
@@ -427,12 +429,15 @@ async fn what_is_kept_for_a_while_is_forgotten() {
         let account = accounts::create_account(&app.now(), email, "Ada L", PASSWORD, false).await.unwrap();
         accounts::request_password_reset(&app.now(), email, None).await.unwrap();
         jobs::run_due(&app, &crew).await.unwrap();
+        let actor = accounts::actor(&app.now(), account).await.unwrap();
         let keep = async |key: &str| {
-            let body = serde_json::json!({});
-            ami_services::idempotency::keep(&app.now(), account, key, "x", 200, &body).await.unwrap();
+            let request = app.now().with_key(key, "POST", "/x");
+            request.write_once(Some(&actor), (), |_, ()| Box::pin(async { Ok(1) })).await.unwrap();
         };
-        let kept =
-            async |key: &str| ami_services::idempotency::find(&app.now(), account, key, "x").await.unwrap().is_some();
+        let kept = async |key: &str| {
+            let request = app.now().with_key(key, "POST", "/x");
+            request.done_before::<i32>(Some(&actor)).await.unwrap().is_some()
+        };
         keep("old").await;
         site.pass(seconds(2 * 3600));
         keep("new").await;

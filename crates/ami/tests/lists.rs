@@ -40,13 +40,34 @@ async fn many(world: &World, dossiers: usize) -> Person {
                 let (me, of, by) = (id(&uuid(2, *n)), id(&uuid(1, *n)), id(&account.to_string()));
                 let lot = lots[n % lots.len()];
                 let call = "(SELECT id FROM calls WHERE code = 'AMI-ALI-2027')";
-                format!("({me}, {call}, {of}, '{lot}', {n}, 'admissible', 1, 1, 0, {by}, 0, NULL, NULL, NULL)")
+                format!("({me}, {call}, {of}, '{lot}', {n}, 'admissible', 1, 1, 0, {by}, 0)")
             })
             .collect();
-        for (table, rows) in [("organisations", organisations), ("dossiers", rows)] {
+        // Each was filed once; what counts is named by the dossier.
+        let deposits: Vec<String> = chunk
+            .iter()
+            .map(|n| {
+                let (me, on, of) = (id(&uuid(3, *n)), id(&uuid(2, *n)), id(&uuid(1, *n)));
+                let by = id(&account.to_string());
+                format!(
+                    "({me}, {on}, 1, 0, {by}, '{{}}', 'x', 1, {of}, 'Structure {n}', '73282932000074', 'association')"
+                )
+            })
+            .collect();
+        let columns = "id, call_id, organisation_id, lot, number, state, revision, answers_revision, created_at, \
+                       created_by, deposited_at";
+        let sealed = "id, dossier_id, version, deposited_at, deposited_by, content, content_sha256, call_version, \
+                      organisation_id, organisation, siret, legal_form";
+        for (table, rows) in [
+            ("organisations".to_owned(), organisations),
+            (format!("dossiers ({columns})"), rows),
+            (format!("deposits ({sealed})"), deposits),
+        ] {
             conn.execute_unprepared(&format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await.unwrap();
         }
     }
+    let counting = "UPDATE dossiers SET deposit_id = (SELECT p.id FROM deposits p WHERE p.dossier_id = dossiers.id)";
+    conn.execute_unprepared(counting).await.unwrap();
     officer
 }
 

@@ -24,7 +24,7 @@ async fn whole_path(world: &World) {
     let officer = world.published().await;
     world.set_clock("2027-02-01T09:00:00Z");
 
-    // Three dossiers for one lot, from three organisations; the third one is taken back once and filed again.
+    // Three dossiers for one lot, from three organisations; the third one is changed once and filed again.
     let mut filed = Vec::new();
     let mut people: Vec<Person> = Vec::new();
     for number in [1, 2, 4] {

@@ -20,7 +20,7 @@ async fn allowed(world: &World, account: AccountId, id: DossierId) -> ami_domain
     let dossier = dossiers::find(conn, id).await.unwrap().unwrap();
     let call = ami_database::calls::find(conn, dossier.call).await.unwrap().unwrap();
     let (_, actor): (_, Actor) = ami_database::accounts::actor(conn, account).await.unwrap().unwrap();
-    let facts = DossierFacts { id, organisation: dossier.organisation, state: DossierStateName::Draft };
+    let facts = DossierFacts { id, organisation: dossier.organisation, state: DossierStateName::Draft, editing: false };
     permit(Some(&actor), &Subject::dossier(call.facts(world.clock.now()), facts)).unwrap()
 }
 

@@ -351,7 +351,7 @@ async fn ones_own_name_address_and_password_change_by_ones_own_word() {
         assert_eq!(world.put(&ada, "/me/email", change("ada@ailleurs.example")).await.status, 202);
         assert_eq!(world.put(&ada, "/me/email", change("bea@demonstration.example")).await.status, 202);
         assert!(world.links("bea@demonstration.example").await.is_empty());
-        let mails = ami_database::mails::due(world.app.database.read(), world.clock.now(), 100).await.unwrap();
+        let mails = world.deliver().await;
         let told = mails.iter().filter(|m| m.recipient == "ada@demonstration.example");
         assert!(told.filter(|m| m.subject.contains("Changement d'adresse")).count() == 2);
         assert_eq!(world.get(&ada, "/me").await.ok()["email"], "ada@demonstration.example");

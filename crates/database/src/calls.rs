@@ -1,5 +1,8 @@
 //! Calls, their versions and their officers.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use ami_domain::call::{CallDefinition, CallState, Phase};
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{AccountId, CallId};
@@ -25,8 +28,8 @@ pub struct Call {
     pub version: i64,
     /// Grows by one at every change.
     pub revision: i64,
-    /// What is written in it.
-    pub definition: CallDefinition,
+    /// What is written in it, read once for all who ask.
+    pub definition: Arc<CallDefinition>,
 }
 
 impl Call {
@@ -49,11 +52,78 @@ impl Call {
 fn call(row: calls::Model) -> Result<Call> {
     Ok(Call {
         state: CallState::parse(&row.state).ok_or_else(|| corrupt("calls", "state", row.id, &row.state))?,
-        definition: serde_json::from_str(&row.definition).map_err(|e| corrupt("calls", "definition", row.id, e))?,
+        definition: read(row.id.into(), row.version, &row.definition)?,
         id: row.id.into(),
         version: row.version,
         revision: row.revision,
     })
+}
+
+/// Definitions that are kept read; the one that was asked for least lately goes first.
+const KEPT: usize = 64;
+
+/// A definition that was read: of which call and version, from which text.
+struct Kept {
+    call: CallId,
+    version: i64,
+    text: Box<str>,
+    definition: Arc<CallDefinition>,
+}
+
+static READ: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+
+/// Reads a definition, or gives what was read from the same text before: a call's text is long, and every request needs it.
+fn read(call: CallId, version: i64, text: &str) -> Result<Arc<CallDefinition>> {
+    let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = kept.iter().position(|k| k.call == call && k.version == version && *k.text == *text);
+    if let Some(place) = found {
+        let found = kept.remove(place);
+        let definition = Arc::clone(&found.definition);
+        kept.push(found);
+        return Ok(definition);
+    }
+    drop(kept);
+    let definition = serde_json::from_str(text).map_err(|e| corrupt("calls", "definition", call, e))?;
+    let definition = Arc::new(definition);
+    let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= KEPT {
+        kept.remove(0);
+    }
+    kept.push(Kept { call, version, text: text.into(), definition: Arc::clone(&definition) });
+    Ok(definition)
+}
+
+/// Some versions of a call, by number, those that there are; the one that counts costs nothing.
+pub async fn versions(
+    conn: &impl ConnectionTrait,
+    call: &Call,
+    versions: impl IntoIterator<Item = i64>,
+) -> Result<BTreeMap<i64, Arc<CallDefinition>>> {
+    let mut found = BTreeMap::from([(call.version, Arc::clone(&call.definition))]);
+    let others: BTreeSet<i64> = versions.into_iter().filter(|version| *version != call.version).collect();
+    if others.is_empty() {
+        return Ok(found);
+    }
+    let rows = call_versions::Entity::find()
+        .filter(call_versions::Column::CallId.eq(call.id.uuid()))
+        .filter(call_versions::Column::Version.is_in(others))
+        .all(conn)
+        .await?;
+    for row in rows {
+        found.insert(row.version, read(call.id, row.version, &row.definition)?);
+    }
+    Ok(found)
+}
+
+/// What was written in a call in one of its versions.
+///
+/// # Errors
+/// [`crate::DatabaseError::Corrupt`] when there is no such version.
+pub async fn version(conn: &impl ConnectionTrait, call: &Call, version: i64) -> Result<Arc<CallDefinition>> {
+    versions(conn, call, [version])
+        .await?
+        .remove(&version)
+        .ok_or_else(|| corrupt("call_versions", "version", call.id, format!("{version} is missing")))
 }
 
 fn written(definition: &CallDefinition) -> Result<String> {

@@ -84,7 +84,7 @@ pub enum DatabaseError {
 pub enum Constraint {
     /// An account has this e-mail address already.
     AccountEmail,
-    /// The organisation has a dossier for this lot already.
+    /// The organisation has a dossier for this lot already, and has not withdrawn it.
     DossierLot,
     /// A call has this code already.
     CallCode,
@@ -102,14 +102,16 @@ pub enum Constraint {
     Invitation,
     /// This idempotency key was used already.
     IdempotencyKey,
+    /// The document was made already.
+    Document,
     /// Any other one.
     Other,
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 10] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 11] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
-    (Constraint::DossierLot, "uq_dossiers_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
+    (Constraint::DossierLot, "uq_dossiers_live_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
     (Constraint::SeatLabel, "uq_seats_label", "seats.call_id, seats.label"),
@@ -118,6 +120,7 @@ const CONSTRAINTS: [(Constraint, &str, &str); 10] = [
     (Constraint::Invitation, "uq_invitations_open", "invitations.organisation_id, invitations.account_id"),
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
+    (Constraint::Document, "uq_documents_subject", "documents.kind, documents.subject, documents.version"),
 ];
 
 /// A result of this crate.

@@ -1,9 +1,8 @@
-//! Dossiers, their answers, pieces and deposits.
+//! Dossiers, their answers and pieces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ami_domain::deposit::{Content, Deposit, sha256_hex};
-use ami_domain::dossier::{Dossier, DossierState, DossierStateName, InadmissibleReason};
+use ami_domain::dossier::{Dossier, DossierState, DossierStateName, Editing, Filing, InadmissibleReason};
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, OrganisationId, PieceId};
 use ami_domain::pieces::Format;
 use ami_domain::policy::{Act, Permit, acts};
@@ -16,7 +15,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
-use crate::entities::{answer_history, answers, deposits, dossiers, pieces};
+use crate::entities::{answer_history, answers, dossiers, pieces};
 use crate::{Result, Tx};
 
 const TABLE: &str = "dossiers";
@@ -28,18 +27,25 @@ fn dossier(row: dossiers::Model) -> Result<Dossier> {
         value.ok_or_else(|| corrupt(TABLE, column, id, "missing")).and_then(|v| at(column, v))
     };
     let name = DossierStateName::parse(&row.state).ok_or_else(|| corrupt(TABLE, "state", id, &row.state))?;
+    let filing = || {
+        let deposit = row.deposit_id.ok_or_else(|| corrupt(TABLE, "deposit_id", id, "missing"))?;
+        Ok::<_, crate::DatabaseError>(Filing {
+            deposit: deposit.into(),
+            at: required("deposited_at", row.deposited_at)?,
+        })
+    };
     let state = match name {
         DossierStateName::Draft => DossierState::Draft,
-        DossierStateName::Deposited => DossierState::Deposited { at: required("deposited_at", row.deposited_at)? },
-        DossierStateName::Withdrawn => DossierState::Withdrawn {
-            deposited_at: required("deposited_at", row.deposited_at)?,
-            at: required("withdrawn_at", row.withdrawn_at)?,
-        },
-        DossierStateName::Admissible => {
-            DossierState::Admissible { deposited_at: required("deposited_at", row.deposited_at)? }
+        DossierStateName::Deposited => {
+            let since = row.editing_since.map(|v| at("editing_since", v)).transpose()?;
+            DossierState::Deposited { filing: filing()?, editing: since.map(|since| Editing { since }) }
         }
+        DossierStateName::Withdrawn => {
+            DossierState::Withdrawn { filing: filing()?, at: required("withdrawn_at", row.withdrawn_at)? }
+        }
+        DossierStateName::Admissible => DossierState::Admissible { filing: filing()? },
         DossierStateName::Inadmissible => DossierState::Inadmissible {
-            deposited_at: required("deposited_at", row.deposited_at)?,
+            filing: filing()?,
             reason: row
                 .inadmissible_reason
                 .as_deref()
@@ -82,6 +88,8 @@ fn row(d: &Dossier) -> dossiers::Model {
         created_at: stored(d.created_at),
         created_by: d.created_by.uuid(),
         deposited_at: d.deposited_at().map(stored),
+        deposit_id: d.filing().map(|filing| filing.deposit.uuid()),
+        editing_since: d.editing().map(|editing| stored(editing.since)),
         withdrawn_at,
         inadmissible_reason: reason,
         inadmissible_comment: comment,
@@ -232,7 +240,8 @@ pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMa
 /// What may change a dossier's state.
 pub trait MovesDossier: Act<Object = DossierId> {}
 impl MovesDossier for acts::DepositDossier {}
-impl MovesDossier for acts::TakeBackDossier {}
+impl MovesDossier for acts::ChangeDossier {}
+impl MovesDossier for acts::DropChange {}
 impl MovesDossier for acts::WithdrawDossier {}
 impl MovesDossier for acts::ExamineDossier {}
 
@@ -292,13 +301,18 @@ pub async fn answers(conn: &impl ConnectionTrait, id: DossierId) -> Result<BTree
         .collect()
 }
 
+/// What may change what is written in a dossier.
+pub trait WritesDossier: Act<Object = DossierId> {}
+impl WritesDossier for acts::EditDossier {}
+impl WritesDossier for acts::DropChange {}
+
 /// Keeps answers and their history, and raises the dossier's answers revision to `revision`.
 ///
 /// # Errors
 /// [`crate::DatabaseError::Conflict`] when the answers changed in the meantime.
-pub async fn save_answers(
+pub async fn save_answers<A: WritesDossier>(
     tx: &Tx,
-    permit: &Permit<acts::EditDossier>,
+    permit: &Permit<A>,
     changed: &[StoredAnswer],
     history: impl Fn() -> HistoryId,
     now: Timestamp,
@@ -437,6 +451,42 @@ pub async fn remove_piece(tx: &Tx, permit: &Permit<acts::EditDossier>, id: Piece
     exactly_one("pieces", &updated)
 }
 
+/// Puts the files of a dossier back to those that were filed: the others leave their slots, and they come back to theirs.
+pub async fn restore_pieces(
+    tx: &Tx,
+    permit: &Permit<acts::DropChange>,
+    filed: &[PieceId],
+    now: Timestamp,
+) -> Result<()> {
+    let id = permit.on();
+    let these = || filed.iter().map(|p| p.uuid());
+    pieces::Entity::update_many()
+        .col_expr(pieces::Column::RemovedAt, Expr::value(stored(now)))
+        .filter(pieces::Column::DossierId.eq(id.uuid()))
+        .filter(pieces::Column::RemovedAt.is_null())
+        .filter(pieces::Column::Id.is_not_in(these()))
+        .exec(&tx.0)
+        .await?;
+    pieces::Entity::update_many()
+        .col_expr(pieces::Column::RemovedAt, Expr::value(Option::<i64>::None))
+        .filter(pieces::Column::DossierId.eq(id.uuid()))
+        .filter(pieces::Column::Id.is_in(these()))
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
+
+/// Files by id, as a deposit names them, by slot and time; what became of them since makes no difference.
+pub async fn filed_pieces(conn: &impl ConnectionTrait, ids: impl IntoIterator<Item = PieceId>) -> Result<Vec<Piece>> {
+    let rows = pieces::Entity::find()
+        .filter(pieces::Column::Id.is_in(ids.into_iter().map(PieceId::uuid)))
+        .order_by_asc(pieces::Column::Slot)
+        .order_by_asc(pieces::Column::Id)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(piece).collect()
+}
+
 /// The files of a dossier, by slot and time.
 pub async fn pieces(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<Piece>> {
     let rows = pieces::Entity::find()
@@ -452,90 +502,4 @@ pub async fn pieces(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<Pi
 /// One file, removed ones included: receipts name them.
 pub async fn find_piece(conn: &impl ConnectionTrait, id: PieceId) -> Result<Option<Piece>> {
     pieces::Entity::find_by_id(id.uuid()).one(conn).await?.map(piece).transpose()
-}
-
-/// Keeps a deposit.
-pub async fn insert_deposit(tx: &Tx, permit: &Permit<acts::DepositDossier>, deposit: &Deposit) -> Result<String> {
-    permitted("deposits", permit.on(), deposit.dossier)?;
-    let content = deposit.content.bytes().map_err(|e| corrupt("deposits", "content", deposit.id, e))?;
-    let sha256 = sha256_hex(content.as_bytes());
-    insert(
-        tx,
-        deposits::Model {
-            id: deposit.id.uuid(),
-            dossier_id: deposit.dossier.uuid(),
-            version: deposit.version,
-            deposited_at: stored(deposit.at),
-            deposited_by: deposit.by.uuid(),
-            content,
-            content_sha256: sha256.clone(),
-            taken_back_at: None,
-        },
-    )
-    .await?;
-    Ok(sha256)
-}
-
-/// Records that the last deposit was taken back.
-pub async fn take_back_deposit(tx: &Tx, permit: &Permit<acts::TakeBackDossier>, now: Timestamp) -> Result<()> {
-    deposits::Entity::update_many()
-        .col_expr(deposits::Column::TakenBackAt, Expr::value(stored(now)))
-        .filter(deposits::Column::DossierId.eq(permit.on().uuid()))
-        .filter(deposits::Column::TakenBackAt.is_null())
-        .exec(&tx.0)
-        .await?;
-    Ok(())
-}
-
-/// The deposits of a dossier with the hash of their contents, last first.
-pub async fn deposits(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<(Deposit, String)>> {
-    let rows = deposits::Entity::find()
-        .filter(deposits::Column::DossierId.eq(id.uuid()))
-        .order_by_desc(deposits::Column::Version)
-        .all(conn)
-        .await?;
-    rows.into_iter()
-        .map(|r| {
-            let at = |column, value| instant("deposits", column, r.id, value);
-            let content: Content =
-                serde_json::from_str(&r.content).map_err(|e| corrupt("deposits", "content", r.id, e))?;
-            let deposit = Deposit {
-                id: r.id.into(),
-                dossier: r.dossier_id.into(),
-                version: r.version,
-                at: at("deposited_at", r.deposited_at)?,
-                by: r.deposited_by.into(),
-                content,
-                taken_back_at: r.taken_back_at.map(|v| at("taken_back_at", v)).transpose()?,
-            };
-            Ok((deposit, r.content_sha256))
-        })
-        .collect()
-}
-
-/// The answers of every admissible dossier of a call, by dossier: a ranking breaks ties with some of them.
-pub async fn answers_of_call(
-    conn: &impl ConnectionTrait,
-    call: CallId,
-    fields: &[String],
-) -> Result<BTreeMap<DossierId, BTreeMap<String, Value>>> {
-    let admissible = sea_orm::sea_query::Query::select()
-        .column(dossiers::Column::Id)
-        .from(dossiers::Entity)
-        .and_where(dossiers::Column::CallId.eq(call.uuid()))
-        .and_where(dossiers::Column::State.eq(DossierStateName::Admissible.as_str()))
-        .to_owned();
-    let rows = answers::Entity::find()
-        .filter(answers::Column::DossierId.in_subquery(admissible))
-        .filter(answers::Column::Field.is_in(fields.iter().map(String::as_str)))
-        .all(conn)
-        .await?;
-    let mut all: BTreeMap<DossierId, BTreeMap<String, Value>> = BTreeMap::new();
-    for r in rows {
-        let id = DossierId::from(r.dossier_id);
-        if let Some(value) = json(id, "value", r.value)? {
-            all.entry(id).or_default().insert(r.field, value);
-        }
-    }
-    Ok(all)
 }

@@ -146,6 +146,8 @@ entities! {
         withdrawn_at: Option<i64>,
         inadmissible_reason: Option<String>,
         inadmissible_comment: Option<String>,
+        deposit_id: Option<Uuid>,
+        editing_since: Option<i64>,
     }
     answers = "answers" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -193,7 +195,36 @@ entities! {
         deposited_by: Uuid,
         content: String,
         content_sha256: String,
-        taken_back_at: Option<i64>,
+        call_version: i64,
+        organisation_id: Option<Uuid>,
+        organisation: String,
+        siret: String,
+        legal_form: String,
+        rna: Option<String>,
+    }
+    deposit_changes = "deposit_changes" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        deposit_id: Uuid,
+        dossier_id: Uuid,
+        kind: String,
+        at: i64,
+        by_account: Uuid,
+    }
+    documents = "documents" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        kind: String,
+        subject_kind: String,
+        subject: Uuid,
+        version: i64,
+        name: String,
+        media_type: String,
+        record: String,
+        bytes: Option<Vec<u8>>,
+        sha256: Option<String>,
+        created_at: i64,
+        drawn_at: Option<i64>,
     }
     seats = "seats" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -413,6 +444,7 @@ entities! {
         name: String,
         content_type: String,
         content: Vec<u8>,
+        document_id: Option<Uuid>,
     }
     idempotency_keys = "idempotency_keys" {
         #[sea_orm(primary_key, auto_increment = false)]

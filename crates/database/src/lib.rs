@@ -8,6 +8,8 @@ pub mod accounts;
 pub mod attempts;
 pub mod calls;
 mod connection;
+pub mod deposits;
+pub mod documents;
 pub mod dossiers;
 mod entities;
 pub mod evidence;

@@ -1,6 +1,6 @@
 //! The outbox: a message is written with what it tells of, in one transaction, and leaves later. Its job has its id.
 
-use ami_domain::ids::{AccountId, MailId};
+use ami_domain::ids::{AccountId, DocumentId, MailId};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -57,8 +57,10 @@ pub struct Attachment {
     pub name: String,
     /// Its media type.
     pub content_type: String,
-    /// Its bytes.
+    /// Its bytes; none where it is a document, which is read when the message leaves.
     pub content: Vec<u8>,
+    /// The document that it is.
+    pub document: Option<DocumentId>,
 }
 
 /// What became of a message.
@@ -113,6 +115,7 @@ pub async fn enqueue(tx: &Tx, mail: &Mail, now: Timestamp) -> Result<()> {
             name: a.name.clone(),
             content_type: a.content_type.clone(),
             content: a.content.clone(),
+            document_id: a.document.map(DocumentId::uuid),
         };
         insert(tx, row).await?;
     }
@@ -161,7 +164,13 @@ pub async fn find(conn: &impl ConnectionTrait, id: MailId) -> Result<Option<Kept
         .await?;
     let attachments = files
         .into_iter()
-        .map(|f| Attachment { id: f.id, name: f.name, content_type: f.content_type, content: f.content })
+        .map(|f| Attachment {
+            id: f.id,
+            name: f.name,
+            content_type: f.content_type,
+            content: f.content,
+            document: f.document_id.map(Into::into),
+        })
         .collect();
     Ok(Some(kept(row, attachments)?))
 }
@@ -197,7 +206,13 @@ async fn listed(conn: &impl ConnectionTrait, which: sea_orm::Select<mails::Entit
             let attachments = files
                 .iter()
                 .filter(|f| f.0 == r.id)
-                .map(|f| Attachment { id: f.1, name: f.2.clone(), content_type: f.3.clone(), content: vec![] })
+                .map(|f| Attachment {
+                    id: f.1,
+                    name: f.2.clone(),
+                    content_type: f.3.clone(),
+                    content: vec![],
+                    document: None,
+                })
                 .collect();
             kept(r, attachments)
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ami_domain::identifiers::{Rna, Siret};
-use ami_domain::ids::{AccountId, CallId, OrganisationId};
+use ami_domain::ids::{AccountId, OrganisationId};
 use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, Query};
@@ -14,7 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
-use crate::entities::{accounts, dossiers, memberships, organisations};
+use crate::entities::{accounts, memberships, organisations};
 use crate::{Result, Tx};
 
 /// Who applies.
@@ -154,17 +154,6 @@ pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Resu
         .all(conn)
         .await?;
     rows.into_iter().map(organisation).collect()
-}
-
-/// Every organisation with a dossier in a call.
-pub async fn of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<OrganisationId, Organisation>> {
-    let applying = Query::select()
-        .column(dossiers::Column::OrganisationId)
-        .from(dossiers::Entity)
-        .and_where(dossiers::Column::CallId.eq(call.uuid()))
-        .to_owned();
-    let rows = organisations::Entity::find().filter(organisations::Column::Id.in_subquery(applying)).all(conn).await?;
-    rows.into_iter().map(|row| organisation(row).map(|o| (o.id, o))).collect()
 }
 
 /// Some organisations by id.

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::call::{Calendar, Phase};
 use crate::completeness::Gap;
-use crate::ids::{AccountId, CallId, DossierId, OrganisationId};
+use crate::ids::{AccountId, CallId, DepositId, DossierId, OrganisationId};
 use crate::text;
 
 /// One organisation's answer for one lot.
@@ -34,32 +34,52 @@ pub struct Dossier {
     pub created_by: AccountId,
 }
 
+/// The deposit that counts: what was filed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filing {
+    /// The deposit.
+    pub deposit: DepositId,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+}
+
+/// A change of a filed dossier, under way: what is written meanwhile is a draft, and the deposit goes on counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Editing {
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// Where a dossier stands. Marked, ranked and decided are not here: they follow from sheets, rankings and decisions.
+///
+/// Everything but a draft has a deposit that counts, and only a withdrawal ends that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DossierState {
     /// Being written; nothing is filed.
     Draft,
     /// Filed.
     Deposited {
-        /// When, by the server's clock.
-        at: Timestamp,
+        /// What counts.
+        filing: Filing,
+        /// The change under way, if there is one.
+        editing: Option<Editing>,
     },
     /// Taken out for good by the applicant.
     Withdrawn {
-        /// When it had been filed.
-        deposited_at: Timestamp,
+        /// What had been filed.
+        filing: Filing,
         /// When it was withdrawn.
         at: Timestamp,
     },
     /// Checked: the jury may examine it.
     Admissible {
-        /// When it was filed.
-        deposited_at: Timestamp,
+        /// What counts.
+        filing: Filing,
     },
     /// Checked: it may not be examined.
     Inadmissible {
-        /// When it was filed.
-        deposited_at: Timestamp,
+        /// What was filed.
+        filing: Filing,
         /// Why.
         reason: InadmissibleReason,
         /// In words, for the applicant.
@@ -194,14 +214,27 @@ impl Dossier {
         self.state.name()
     }
 
-    /// When it was filed, if it was and still is or was withdrawn since.
-    pub const fn deposited_at(&self) -> Option<Timestamp> {
+    /// The deposit that counts, or that counted when it was withdrawn.
+    pub const fn filing(&self) -> Option<Filing> {
         match self.state {
             DossierState::Draft => None,
-            DossierState::Deposited { at } => Some(at),
-            DossierState::Withdrawn { deposited_at, .. }
-            | DossierState::Admissible { deposited_at }
-            | DossierState::Inadmissible { deposited_at, .. } => Some(deposited_at),
+            DossierState::Deposited { filing, .. }
+            | DossierState::Withdrawn { filing, .. }
+            | DossierState::Admissible { filing }
+            | DossierState::Inadmissible { filing, .. } => Some(filing),
+        }
+    }
+
+    /// When it was filed, if it was and still is or was withdrawn since.
+    pub fn deposited_at(&self) -> Option<Timestamp> {
+        self.filing().map(|filing| filing.at)
+    }
+
+    /// Since when a filed dossier is being changed, if it is.
+    pub const fn editing(&self) -> Option<Editing> {
+        match self.state {
+            DossierState::Deposited { editing, .. } => editing,
+            _ => None,
         }
     }
 
@@ -213,32 +246,48 @@ impl Dossier {
         Err(DossierError::InvalidTransition { from: self.state_name(), to })
     }
 
-    /// Files it. On time means `now <= closes`, to the tick.
+    /// Files it, in the place of what was filed before when that is being changed. On time means `now <= closes`, to the tick.
     ///
     /// # Errors
-    /// [`DossierError::InvalidTransition`] unless it is a draft, [`DossierError::NotOpen`], [`DossierError::Closed`], and
-    /// [`DossierError::Incomplete`] with every gap. Lateness is said before gaps: nobody should fill gaps in vain.
-    pub fn deposit(self, now: Timestamp, calendar: &Calendar, gaps: Vec<Gap>) -> Result<Self, DossierError> {
-        if self.state != DossierState::Draft {
+    /// [`DossierError::InvalidTransition`] unless it is a draft or being changed, [`DossierError::NotOpen`],
+    /// [`DossierError::Closed`], and [`DossierError::Incomplete`] with every gap. Lateness is said before gaps: nobody should
+    /// fill gaps in vain.
+    pub fn deposit(
+        self,
+        deposit: DepositId,
+        now: Timestamp,
+        calendar: &Calendar,
+        gaps: Vec<Gap>,
+    ) -> Result<Self, DossierError> {
+        if !self.is_editable() {
             return self.refused("deposited");
         }
         within(now, calendar)?;
         if !gaps.is_empty() {
             return Err(DossierError::Incomplete(gaps));
         }
-        Ok(self.moved(DossierState::Deposited { at: now }))
+        Ok(self.moved(DossierState::Deposited { filing: Filing { deposit, at: now }, editing: None }))
     }
 
-    /// Takes a deposit back until closing, so that it can be changed and filed again.
+    /// Begins to change what was filed; that counts until the next deposit takes its place.
     ///
     /// # Errors
-    /// [`DossierError::InvalidTransition`] unless it is deposited, [`DossierError::Closed`] after closing.
-    pub fn take_back(self, now: Timestamp, calendar: &Calendar) -> Result<Self, DossierError> {
-        if !matches!(self.state, DossierState::Deposited { .. }) {
-            return self.refused("taken back");
-        }
+    /// [`DossierError::InvalidTransition`] unless it is deposited and not being changed, [`DossierError::Closed`] after closing.
+    pub fn begin_change(self, now: Timestamp, calendar: &Calendar) -> Result<Self, DossierError> {
+        let DossierState::Deposited { filing, editing: None } = self.state else { return self.refused("changed") };
         within(now, calendar)?;
-        Ok(self.moved(DossierState::Draft))
+        Ok(self.moved(DossierState::Deposited { filing, editing: Some(Editing { since: now }) }))
+    }
+
+    /// Drops the change under way: what was filed is what there is.
+    ///
+    /// # Errors
+    /// [`DossierError::InvalidTransition`] unless it is being changed.
+    pub fn drop_change(self) -> Result<Self, DossierError> {
+        let DossierState::Deposited { filing, editing: Some(_) } = self.state else {
+            return self.refused("left as it was filed");
+        };
+        Ok(self.moved(DossierState::Deposited { filing, editing: None }))
     }
 
     /// Takes a filed dossier out for good.
@@ -247,8 +296,8 @@ impl Dossier {
     /// [`DossierError::InvalidTransition`] unless it is deposited or admissible.
     pub fn withdraw(self, now: Timestamp) -> Result<Self, DossierError> {
         match self.state {
-            DossierState::Deposited { at: deposited_at } | DossierState::Admissible { deposited_at } => {
-                Ok(self.moved(DossierState::Withdrawn { deposited_at, at: now }))
+            DossierState::Deposited { filing, .. } | DossierState::Admissible { filing } => {
+                Ok(self.moved(DossierState::Withdrawn { filing, at: now }))
             }
             _ => self.refused("withdrawn"),
         }
@@ -260,27 +309,28 @@ impl Dossier {
     /// [`DossierError::InvalidTransition`] unless it is filed, [`DossierError::NoReason`] without words for the applicant,
     /// [`DossierError::ReasonTooLong`].
     pub fn examine(self, finding: Admissibility) -> Result<Self, DossierError> {
-        let deposited_at = match self.state {
-            DossierState::Deposited { at } => at,
-            DossierState::Admissible { deposited_at } | DossierState::Inadmissible { deposited_at, .. } => deposited_at,
+        let filing = match self.state {
+            DossierState::Deposited { filing, .. }
+            | DossierState::Admissible { filing }
+            | DossierState::Inadmissible { filing, .. } => filing,
             DossierState::Draft | DossierState::Withdrawn { .. } => return self.refused("examined"),
         };
         match finding {
-            Admissibility::Admissible => Ok(self.moved(DossierState::Admissible { deposited_at })),
+            Admissibility::Admissible => Ok(self.moved(DossierState::Admissible { filing })),
             Admissibility::Inadmissible { reason, comment } => {
                 let comment = text::clean(&comment);
                 if comment.is_empty() {
                     return Err(DossierError::NoReason);
                 }
                 text::bounded(&comment).map_err(DossierError::ReasonTooLong)?;
-                Ok(self.moved(DossierState::Inadmissible { deposited_at, reason, comment }))
+                Ok(self.moved(DossierState::Inadmissible { filing, reason, comment }))
             }
         }
     }
 
-    /// What an applicant may still do with it at a phase of the call.
+    /// Whether there is a draft to write in: nothing is filed, or what is filed is being changed.
     pub const fn is_editable(&self) -> bool {
-        matches!(self.state, DossierState::Draft)
+        matches!(self.state, DossierState::Draft | DossierState::Deposited { editing: Some(_), .. })
     }
 
     /// Whether its contents may be known to the authority at a phase.

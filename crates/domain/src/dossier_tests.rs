@@ -30,10 +30,18 @@ fn draft() -> Dossier {
     }
 }
 
+fn deposit(n: u128) -> DepositId {
+    Uuid::from_u128(n).into()
+}
+
+fn filing(at: Timestamp) -> Filing {
+    Filing { deposit: deposit(1), at }
+}
+
 #[test]
 fn the_deadline_holds_to_the_tick() {
     let calendar = calendar();
-    let at = |t: &str| draft().deposit(t.parse().unwrap(), &calendar, vec![]);
+    let at = |t: &str| draft().deposit(deposit(1), t.parse().unwrap(), &calendar, vec![]);
     assert!(at("2027-03-15T10:59:59.999Z").is_ok());
     assert!(at("2027-03-15T11:00:00.000Z").is_ok());
     assert_eq!(at("2027-03-15T11:00:00.000001Z"), Err(DossierError::Closed { closes: calendar.closes }));
@@ -44,9 +52,9 @@ fn the_deadline_holds_to_the_tick() {
 #[test]
 fn lateness_is_said_before_gaps() {
     let gaps = vec![Gap::Piece { slot: "P01".into() }];
-    let late = draft().deposit("2027-03-15T11:00:01Z".parse().unwrap(), &calendar(), gaps.clone());
+    let late = draft().deposit(deposit(1), "2027-03-15T11:00:01Z".parse().unwrap(), &calendar(), gaps.clone());
     assert!(matches!(late, Err(DossierError::Closed { .. })));
-    let early = draft().deposit("2027-03-15T10:00:00Z".parse().unwrap(), &calendar(), gaps.clone());
+    let early = draft().deposit(deposit(1), "2027-03-15T10:00:00Z".parse().unwrap(), &calendar(), gaps.clone());
     assert_eq!(early, Err(DossierError::Incomplete(gaps)));
 }
 
@@ -55,44 +63,66 @@ fn lateness_is_said_before_gaps() {
 fn transitions_are_total() {
     let now: Timestamp = "2027-02-01T00:00:00Z".parse().unwrap();
     let inadmissible = Admissibility::Inadmissible { reason: InadmissibleReason::Ineligible, comment: "Motif".into() };
+    let filing = filing(now);
     let states = [
         DossierState::Draft,
-        DossierState::Deposited { at: now },
-        DossierState::Withdrawn { deposited_at: now, at: now },
-        DossierState::Admissible { deposited_at: now },
-        DossierState::Inadmissible { deposited_at: now, reason: InadmissibleReason::Late, comment: "Motif".into() },
+        DossierState::Deposited { filing, editing: None },
+        DossierState::Deposited { filing, editing: Some(Editing { since: now }) },
+        DossierState::Withdrawn { filing, at: now },
+        DossierState::Admissible { filing },
+        DossierState::Inadmissible { filing, reason: InadmissibleReason::Late, comment: "Motif".into() },
     ];
     let table: Vec<String> = states
         .iter()
         .map(|state| {
             let d = || Dossier { state: state.clone(), ..draft() };
-            let name = |r: Result<Dossier, DossierError>| r.map_or("-", |d| d.state_name().as_str());
+            let shown = |d: &Dossier| format!("{}{}", d.state_name().as_str(), d.editing().map_or("", |_| "*"));
+            let name = |r: Result<Dossier, DossierError>| r.map_or_else(|_| "-".into(), |d| shown(&d));
             format!(
-                "{}: deposit {} · take back {} · withdraw {} · admit {} · reject {}",
-                state.name().as_str(),
-                name(d().deposit(now, &calendar(), vec![])),
-                name(d().take_back(now, &calendar())),
+                "{}: deposit {} · change {} · drop {} · withdraw {} · admit {} · reject {}",
+                shown(&d()),
+                name(d().deposit(deposit(2), now, &calendar(), vec![])),
+                name(d().begin_change(now, &calendar())),
+                name(d().drop_change()),
                 name(d().withdraw(now)),
                 name(d().examine(Admissibility::Admissible)),
                 name(d().examine(inadmissible.clone())),
             )
         })
         .collect();
+    // The star says that a change is under way.
     assert_eq!(
         table,
         [
-            "draft: deposit deposited · take back - · withdraw - · admit - · reject -",
-            "deposited: deposit - · take back draft · withdraw withdrawn · admit admissible · reject inadmissible",
-            "withdrawn: deposit - · take back - · withdraw - · admit - · reject -",
-            "admissible: deposit - · take back - · withdraw withdrawn · admit admissible · reject inadmissible",
-            "inadmissible: deposit - · take back - · withdraw - · admit admissible · reject inadmissible",
+            "draft: deposit deposited · change - · drop - · withdraw - · admit - · reject -",
+            "deposited: deposit - · change deposited* · drop - · withdraw withdrawn · admit admissible · reject inadmissible",
+            "deposited*: deposit deposited · change - · drop deposited · withdraw withdrawn · admit admissible · reject inadmissible",
+            "withdrawn: deposit - · change - · drop - · withdraw - · admit - · reject -",
+            "admissible: deposit - · change - · drop - · withdraw withdrawn · admit admissible · reject inadmissible",
+            "inadmissible: deposit - · change - · drop - · withdraw - · admit admissible · reject inadmissible",
         ]
     );
 }
 
+/// What was filed counts while it is changed, whatever becomes of the change.
+#[test]
+fn a_change_takes_nothing_back() {
+    let (first, later): (Timestamp, Timestamp) =
+        ("2027-02-01T00:00:00Z".parse().unwrap(), "2027-02-02T00:00:00Z".parse().unwrap());
+    let filed = draft().deposit(deposit(1), first, &calendar(), vec![]).unwrap();
+    let changing = filed.begin_change(later, &calendar()).unwrap();
+    assert_eq!(changing.filing(), Some(filing(first)));
+    assert_eq!(changing.clone().drop_change().unwrap().filing(), Some(filing(first)));
+    assert_eq!(changing.clone().examine(Admissibility::Admissible).unwrap().filing(), Some(filing(first)));
+    let again = changing.deposit(deposit(2), later, &calendar(), vec![]).unwrap();
+    assert_eq!(again.filing(), Some(Filing { deposit: deposit(2), at: later }));
+    assert_eq!(again.editing(), None);
+}
+
 #[test]
 fn rejecting_says_why() {
-    let filed = Dossier { state: DossierState::Deposited { at: Timestamp::UNIX_EPOCH }, ..draft() };
+    let filed =
+        Dossier { state: DossierState::Deposited { filing: filing(Timestamp::UNIX_EPOCH), editing: None }, ..draft() };
     let silent = Admissibility::Inadmissible { reason: InadmissibleReason::Incomplete, comment: " \n".into() };
     assert_eq!(filed.examine(silent), Err(DossierError::NoReason));
 }

@@ -75,4 +75,6 @@ typed_ids! {
     MailId;
     /// Work that goes on after its request.
     JobId;
+    /// A document that was given out.
+    DocumentId;
 }

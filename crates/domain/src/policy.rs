@@ -77,6 +77,8 @@ pub struct DossierFacts {
     pub organisation: OrganisationId,
     /// Where it stands.
     pub state: DossierStateName,
+    /// Whether what was filed is being changed.
+    pub editing: bool,
 }
 
 /// What decides about the actor's own seat and one dossier.
@@ -250,7 +252,8 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         Action::ReadOwnDossier
         | Action::EditDossier
         | Action::DepositDossier
-        | Action::TakeBackDossier
+        | Action::ChangeDossier
+        | Action::DropChange
         | Action::WithdrawDossier => own_dossier(action, standing, subject),
         Action::AdvanceCall
         | Action::CountDossiers
@@ -299,14 +302,15 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
     use DossierStateName::{Admissible, Deposited, Draft};
     let (Some(dossier), Some(call)) = (subject.dossier, subject.call) else { return Err(Denial::Hidden) };
     when(standing.member, Denial::Hidden)?;
+    let changing = dossier.state == Deposited && dossier.editing;
+    let drafted = dossier.state == Draft || changing;
     match action {
         // Words typed just after closing are kept, though they can no longer be filed.
-        Action::EditDossier => {
-            when(dossier.state == Draft && matches!(call.phase, Phase::Open | Phase::Closed), Denial::NotNow)
-        }
+        Action::EditDossier => when(drafted && matches!(call.phase, Phase::Open | Phase::Closed), Denial::NotNow),
         // Opening and closing are the transition's own rule, to the tick; here only what no clock decides.
-        Action::DepositDossier => when(dossier.state == Draft, Denial::NotNow),
-        Action::TakeBackDossier => when(dossier.state == Deposited, Denial::NotNow),
+        Action::DepositDossier => when(drafted, Denial::NotNow),
+        Action::ChangeDossier => when(dossier.state == Deposited && !dossier.editing, Denial::NotNow),
+        Action::DropChange => when(changing && matches!(call.phase, Phase::Open | Phase::Closed), Denial::NotNow),
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }

@@ -67,6 +67,13 @@ fn letter(answer: Result<(), Denial>) -> char {
     }
 }
 
+/// Where a dossier may stand: its states, and beside the filed one the same while it is changed.
+fn standings() -> Vec<(&'static str, DossierStateName, bool)> {
+    let mut all: Vec<_> = DossierStateName::ALL.iter().map(|state| (state.as_str(), *state, false)).collect();
+    all.insert(2, ("changing", DossierStateName::Deposited, true));
+    all
+}
+
 /// The whole table: action × person, one letter per phase, for each state of the dossier that changes an answer.
 fn table() -> String {
     let mut out = String::from(
@@ -77,7 +84,7 @@ fn table() -> String {
     for action in Action::ALL {
         for (who, actor, assignment) in people() {
             let mut line = String::new();
-            for state in DossierStateName::ALL {
+            for (standing, state, editing) in standings() {
                 let row: String = Phase::ALL
                     .iter()
                     .map(|phase| {
@@ -87,7 +94,7 @@ fn table() -> String {
                             officers_see_marks_while_marking: false,
                             closes: Timestamp::UNIX_EPOCH,
                         };
-                        let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
+                        let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing };
                         let own = Some(id(9)).filter(|_| who != "stranger");
                         let subject =
                             Subject { account: own, ..Subject::dossier(call, dossier) }.with_assignment(assignment);
@@ -95,7 +102,7 @@ fn table() -> String {
                     })
                     .collect();
                 if !line.contains(&row) {
-                    write!(line, " {}={row}", state.as_str()).unwrap();
+                    write!(line, " {standing}={row}").unwrap();
                 }
             }
             writeln!(out, "{:<24}{who:<22}{line}", action.code()).unwrap();
@@ -134,7 +141,7 @@ fn a_recused_juror_gets_nothing_about_the_dossier() {
                 closes: Timestamp::UNIX_EPOCH,
             };
             for state in DossierStateName::ALL {
-                let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state };
+                let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing: false };
                 let subject = Subject::dossier(call, dossier).with_assignment(assignment);
                 assert_eq!(
                     decide(action, actor.as_ref(), &subject),
@@ -159,8 +166,12 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
                 officers_see_marks_while_marking: true,
                 closes: Timestamp::UNIX_EPOCH,
             };
-            let dossier =
-                DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Deposited };
+            let dossier = DossierFacts {
+                id: id(DOSSIER),
+                organisation: id(ORGANISATION),
+                state: DossierStateName::Deposited,
+                editing: true,
+            };
             let subject = Subject::dossier(call, dossier).with_assignment(assignment);
             for action in [Action::ReadOwnDossier, Action::ReviewDossier, Action::ReadAssigned, Action::ReadMarks] {
                 assert!(decide(action, actor.as_ref(), &subject).is_err(), "{who} {action:?} {phase:?}");
@@ -178,7 +189,12 @@ fn a_permit_names_what_it_is_for() {
         officers_see_marks_while_marking: false,
         closes: Timestamp::UNIX_EPOCH,
     };
-    let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state: DossierStateName::Draft };
+    let dossier = DossierFacts {
+        id: id(DOSSIER),
+        organisation: id(ORGANISATION),
+        state: DossierStateName::Draft,
+        editing: false,
+    };
     let subject = Subject::dossier(call, dossier);
     assert_eq!(permit::<acts::EditDossier>(Some(&applicant), &subject).unwrap().on(), id(DOSSIER));
     let begun = permit::<acts::CreateDossier>(Some(&applicant), &subject).unwrap();

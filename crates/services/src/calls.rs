@@ -1,13 +1,14 @@
 //! Calls: what everyone may read of them, and what their officers do.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Call};
 use ami_domain::call::{AdvanceError, CallDefinition, CallState, Phase};
 use ami_domain::ids::AccountId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
@@ -45,19 +46,23 @@ pub struct CallView {
     #[schema(value_type = String, format = DateTime)]
     pub now: Timestamp,
     /// Its rules, calendar, lots, form, pieces, grid and texts.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "shared")]
     #[schema(value_type = Object)]
-    pub definition: CallDefinition,
+    pub definition: Arc<CallDefinition>,
 }
 
-fn summary(app: &Arrival, call: Call) -> CallSummary {
+fn shared<S: Serializer>(definition: &Arc<CallDefinition>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    definition.as_ref().serialize(serializer)
+}
+
+fn summary(app: &Arrival, call: &Call) -> CallSummary {
     CallSummary {
         phase: call.phase(app.at),
-        code: call.definition.code,
-        title: call.definition.title,
+        code: call.definition.code.clone(),
+        title: call.definition.title.clone(),
         opens: call.definition.calendar.opens,
         closes: call.definition.calendar.closes,
-        authority: call.definition.authority.name,
+        authority: call.definition.authority.name.clone(),
     }
 }
 
@@ -65,12 +70,12 @@ fn summary(app: &Arrival, call: Call) -> CallSummary {
 pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
     let mut calls = visible(app, who).await?;
     calls.sort_by_key(|c| Reverse(c.id));
-    Ok(part.cut("calls", calls, |c| Reverse(c.id))?.map(|c| summary(app, c)))
+    Ok(part.cut("calls", calls, |c| Reverse(c.id))?.map(|c| summary(app, &c)))
 }
 
 /// The calls that the reader may see, newest first.
 pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
-    Ok(visible(app, who).await?.into_iter().map(|c| summary(app, c)).collect())
+    Ok(visible(app, who).await?.iter().map(|c| summary(app, c)).collect())
 }
 
 async fn visible(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Call>> {
@@ -85,6 +90,15 @@ pub async fn show_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result
     let now = app.at;
     decide(Action::ReadCall, who, &Subject::call(call.facts(now)))?;
     Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
+}
+
+/// One call as it was in one of its versions: that of a deposit or a ranking, by which they are read.
+pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, version: i64) -> Result<CallView> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::ReadCall, who, &Subject::call(call.facts(app.at)))?;
+    let definition = rows::version(conn, &call, version).await?;
+    Ok(CallView { phase: call.phase(app.at), version, now: app.at, definition })
 }
 
 /// Writes a new call in draft, with its first officer.
@@ -117,7 +131,7 @@ pub async fn create_call(
         })
     })
     .await?;
-    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition })
+    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition: Arc::new(definition) })
 }
 
 /// Moves a call to its next state; publication freezes what is written in it.
@@ -136,7 +150,7 @@ pub async fn advance_call(app: &Arrival, who: Option<&Actor>, code: &str, to: Ca
             })
         })
         .await?;
-    Ok(summary(app, call))
+    Ok(summary(app, &call))
 }
 
 fn refusal(error: AdvanceError) -> Error {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ami_database::calls::Call;
 use ami_database::rankings::{self as rows, SnapshotPlace};
 use ami_database::upsets::{self, Upsets};
-use ami_database::{ConnectionTrait, accounts, dossiers, organisations};
+use ami_database::{ConnectionTrait, accounts, dossiers};
 use ami_documents::DecisionRow;
 use ami_domain::answer::Answer;
 use ami_domain::decision::{Basis, Decision, DecisionError, DecisionKind, Ground, Proposal, Stale};
@@ -19,7 +19,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::dossiers::load_contents;
+use crate::contents::load_filed;
+use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, about, load_call, load_dossier, lock_dossier, rankings};
 
@@ -139,9 +140,8 @@ pub async fn record_decision(
             let ceiling = call.definition.lot(&dossier.lot).map_or(0, |l| l.ceiling_cents);
             let mut proposal = proposal.clone();
             if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
-                let loaded = load_contents(work.at(), tx.read(), call.clone(), dossier).await?;
+                let loaded = load_filed(tx.read(), call.clone(), dossier).await?;
                 proposal.amount_cents = loaded
-                    .call
                     .definition
                     .form
                     .fields()
@@ -272,6 +272,8 @@ pub struct DecisionLine {
     pub organisation: String,
     /// Fourteen digits.
     pub siret: String,
+    /// What the organisation is called today, when it changed anything of itself since.
+    pub organisation_today: Option<String>,
     /// `ranked`, `eliminated`, `insufficient`, `inadmissible`, `withdrawn`, `unranked`.
     pub status: String,
     /// Two decimals.
@@ -314,13 +316,13 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     let ranking = rankings::latest_read(app, who, &call).await?;
     let decisions = rows::decisions(conn, call.id).await?;
     let grounds = Grounds::load(conn, call.id, None).await?;
-    let applicants = organisations::of_call(conn, call.id).await?;
+    let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     let ranked = places(ranking.as_ref());
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let taken = Taken { decisions, grounds, people };
-    Ok(filed.iter().map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &taken)).collect())
+    Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
 /// The same, in parts.
@@ -334,13 +336,13 @@ pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part
     all.sort_by_cached_key(place);
     let page = part.cut("decisions", all, place)?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
-    let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+    let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let shown: Vec<DossierId> = filed.keys().copied().collect();
     let taken = Taken { decisions, grounds: Grounds::load(conn, call.id, Some(&shown)).await?, people };
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
-    let lines = lines.map(|d| line(&call, d, applicants.get(&d.organisation), &ranked, &taken)).collect();
+    let lines = lines.map(|d| line(d, &filings, &ranked, &taken)).collect();
     Ok(Page { items: lines, next: page.next })
 }
 
@@ -395,9 +397,8 @@ struct Taken {
 }
 
 fn line(
-    call: &Call,
     d: &Dossier,
-    applicant: Option<&organisations::Organisation>,
+    filings: &Filings,
     ranked: &BTreeMap<Uuid, &rankings::RankedDossier>,
     taken: &Taken,
 ) -> DecisionLine {
@@ -407,12 +408,13 @@ fn line(
     DecisionLine {
         dossier: d.id.uuid(),
         lot: d.lot.clone(),
-        lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
+        lot_label: filings.lot_label(d),
         rank: place.and_then(|p| p.rank),
         ex_aequo: place.is_some_and(|p| p.ex_aequo),
-        number: call.definition.dossier_number(d.number),
-        organisation: applicant.map_or_else(String::new, |o| o.name.clone()),
-        siret: applicant.map_or_else(String::new, |o| o.siret.to_string()),
+        number: filings.number(d),
+        organisation: filings.name(d.id),
+        siret: filings.applicant(d.id).map_or_else(String::new, |a| a.siret.clone()),
+        organisation_today: filings.today(d.id).map(|t| t.name.clone()),
         status: match (d.state_name(), place) {
             (DossierStateName::Inadmissible, _) => "inadmissible".into(),
             (DossierStateName::Withdrawn, _) => "withdrawn".into(),

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
-use ami_database::dossiers::{self as rows, Piece, StoredAnswer};
+use ami_database::deposits as filings;
+use ami_database::dossiers::{self as rows, StoredAnswer};
 use ami_database::organisations::{self, Organisation};
 use ami_domain::answer::{Answer, Context, FieldError};
-use ami_domain::call::{Phase, day};
+use ami_domain::call::{CallDefinition, Phase, day};
 use ami_domain::completeness::{self, Filled, Gap};
 use ami_domain::dossier::{Dossier, DossierState, DossierStateName};
-use ami_domain::form::{Answers, FieldKind};
+use ami_domain::form::FieldKind;
 use ami_domain::ids::{DossierId, OrganisationId};
 use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::contents::{Loaded, load_draft, load_filed};
 use crate::organisations::OrganisationView;
 use crate::pieces::PieceView;
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, hold_call, load_dossier, lock_dossier};
@@ -46,6 +47,8 @@ pub struct DossierSummary {
     /// Where the call stands.
     #[schema(value_type = String)]
     pub phase: Phase,
+    /// Whether what was filed is being changed; it counts until the next deposit takes its place.
+    pub editing: bool,
     /// When it was filed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deposited_at: Option<Timestamp>,
@@ -54,7 +57,14 @@ pub struct DossierSummary {
     pub closes: Timestamp,
 }
 
-/// A dossier whole, for its applicant.
+impl DossierSummary {
+    /// Whether there is a draft to write in.
+    pub fn editable(&self) -> bool {
+        self.state == DossierStateName::Draft || self.editing
+    }
+}
+
+/// A dossier whole, for its applicant: the draft while there is one, else what was filed, as it was filed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DossierView {
     /// What a list shows.
@@ -62,6 +72,8 @@ pub struct DossierView {
     pub summary: DossierSummary,
     /// Who applies.
     pub applicant: OrganisationView,
+    /// The version of the call by which it is read: the one that counts for a draft, that of the deposit for what was filed.
+    pub call_version: i64,
     /// For `If-Match`: grows at every change of an answer.
     pub revision: i64,
     /// Valid answers by field.
@@ -132,82 +144,13 @@ pub struct DepositSummary {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub deposited_at: Timestamp,
-    /// When it was taken back, if it was.
+    /// Whether it is what counts.
+    pub counts: bool,
+    /// When it was taken back, in the days when that un-filed it.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub taken_back_at: Option<Timestamp>,
     /// SHA-256 of what was filed.
     pub content_sha256: String,
-}
-
-/// Everything known of a dossier, loaded once.
-pub(crate) struct Loaded {
-    pub(crate) call: Call,
-    pub(crate) dossier: Dossier,
-    pub(crate) organisation: Organisation,
-    pub(crate) stored: BTreeMap<String, StoredAnswer>,
-    pub(crate) answers: Answers,
-    pub(crate) invalid: BTreeMap<String, FieldError>,
-    pub(crate) pieces: Vec<Piece>,
-}
-
-impl Loaded {
-    pub(crate) fn pieces_by_slot(&self) -> BTreeMap<String, u32> {
-        let mut counts = BTreeMap::new();
-        for piece in &self.pieces {
-            *counts.entry(piece.slot.clone()).or_insert(0) += 1;
-        }
-        counts
-    }
-
-    pub(crate) fn gaps(&self) -> Vec<Gap> {
-        let pieces = self.pieces_by_slot();
-        let filled = Filled { answers: &self.answers, invalid: &self.invalid, pieces: &pieces };
-        completeness::gaps(&self.call.definition, filled)
-    }
-}
-
-/// Loads what belongs to a dossier. Access is decided by the caller, before.
-pub(crate) async fn load_contents(
-    now: Timestamp,
-    conn: &impl ConnectionTrait,
-    call: Call,
-    dossier: Dossier,
-) -> Result<Loaded> {
-    let stored = rows::answers(conn, dossier.id).await?;
-    let pieces = rows::pieces(conn, dossier.id).await?;
-    let organisation = organisations::find(conn, dossier.organisation).await?.ok_or_else(Error::not_found)?;
-    let (answers, invalid) = read_answers(&call, &dossier, &stored, now)?;
-    Ok(Loaded { call, dossier, organisation, stored, answers, invalid, pieces })
-}
-
-fn read_answers(
-    call: &Call,
-    dossier: &Dossier,
-    stored: &BTreeMap<String, StoredAnswer>,
-    now: Timestamp,
-) -> Result<(Answers, BTreeMap<String, FieldError>)> {
-    let lot = call.definition.lot(&dossier.lot).ok_or_else(|| Error::internal("a dossier's lot left its call"))?;
-    let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
-    let mut answers = Answers::new();
-    let mut invalid = BTreeMap::new();
-    for field in call.definition.form.fields() {
-        if matches!(field.kind, FieldKind::Lot) {
-            answers.insert(field.code.clone(), Answer::Choice(dossier.lot.clone()));
-            continue;
-        }
-        let Some(answer) = stored.get(&field.code) else { continue };
-        let input = answer.draft_input.as_ref().or(answer.value.as_ref());
-        match input.map_or(Ok(None), |input| field.read(input, &context)) {
-            Ok(Some(value)) => {
-                answers.insert(field.code.clone(), value);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                invalid.insert(field.code.clone(), error);
-            }
-        }
-    }
-    Ok((answers, invalid))
 }
 
 fn summary(app: &Arrival, call: &Call, dossier: &Dossier, organisation: &str) -> DossierSummary {
@@ -221,14 +164,14 @@ fn summary(app: &Arrival, call: &Call, dossier: &Dossier, organisation: &str) ->
         organisation: organisation.to_owned(),
         state: dossier.state_name(),
         phase: call.phase(app.at),
+        editing: dossier.editing().is_some(),
         deposited_at: dossier.deposited_at(),
         closes: call.definition.calendar.closes,
     }
 }
 
 /// A gap as it is shown.
-pub(crate) fn gap_view(call: &Call, gap: &Gap) -> GapView {
-    let definition = &call.definition;
+pub(crate) fn gap_view(definition: &CallDefinition, gap: &Gap) -> GapView {
     match gap {
         Gap::Answer { field } | Gap::Invalid { field, .. } => GapView {
             kind: if matches!(gap, Gap::Answer { .. }) { "answer" } else { "invalid" },
@@ -252,15 +195,16 @@ pub(crate) fn sentence(error: &FieldError) -> String {
 }
 
 fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> DossierView {
-    let call = &loaded.call;
+    let definition = &*loaded.definition;
     let pieces = loaded.pieces_by_slot();
     let filled = Filled { answers: &loaded.answers, invalid: &loaded.invalid, pieces: &pieces };
-    let progress = completeness::progress(&call.definition, filled);
+    let progress = completeness::progress(definition, filled);
     DossierView {
-        summary: summary(app, call, &loaded.dossier, &loaded.organisation.name),
-        applicant: loaded.organisation.clone().into(),
+        summary: summary(app, &loaded.call, &loaded.dossier, &loaded.applicant.name),
+        applicant: loaded.applicant.clone().into(),
+        call_version: loaded.call_version,
         revision: loaded.dossier.answers_revision,
-        answers: loaded.answers.iter().map(|(k, v)| (k.clone(), v.to_json())).collect(),
+        answers: loaded.shown.clone(),
         invalid: loaded
             .invalid
             .iter()
@@ -275,14 +219,13 @@ fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> Dossie
                 (field.clone(), input)
             })
             .collect(),
-        computed: completeness::computed(&call.definition, &loaded.answers)
+        computed: completeness::computed(definition, &loaded.answers)
             .into_iter()
             .map(|(code, value)| (code, Answer::Decimal(value).to_json()))
             .collect(),
-        pieces: loaded.pieces.iter().map(|p| PieceView::new(p, &call.definition)).collect(),
-        missing: completeness::gaps(&call.definition, filled).iter().map(|g| gap_view(call, g)).collect(),
-        sections: call
-            .definition
+        pieces: loaded.pieces.iter().map(|p| PieceView::new(p, definition)).collect(),
+        missing: completeness::gaps(definition, filled).iter().map(|g| gap_view(definition, g)).collect(),
+        sections: definition
             .form
             .sections
             .iter()
@@ -332,9 +275,11 @@ async fn begin_dossier(work: &Work<'_>, code: &str, organisation: OrganisationId
         return Err(Error::new(Kind::Stale, "stale"));
     }
     let mine = rows::of_organisations(tx.read(), body).await?;
-    let asked = mine.iter().filter(|d| d.call == call.id && d.state_name() != DossierStateName::Withdrawn).count();
+    let live = |d: &&Dossier| d.call == call.id && d.state_name() != DossierStateName::Withdrawn;
+    let asked = mine.iter().filter(live).count();
     let most = call.definition.rules.max_lots_requested;
-    let again = mine.iter().any(|d| d.call == call.id && d.lot == lot && d.organisation == organisation);
+    // One that there is already is said to be there, below.
+    let again = mine.iter().filter(live).any(|d| d.lot == lot && d.organisation == organisation);
     if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !again {
         return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
     }
@@ -405,17 +350,22 @@ pub async fn show_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> 
     let conn = app.database.read();
     let (call, dossier) = load_dossier(conn, id).await?;
     decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
-    let deposits = rows::deposits(conn, id).await?;
-    let loaded = load_contents(app.at, conn, call, dossier).await?;
+    let deposits = filings::of_dossier(conn, id).await?;
     let deposits = deposits
         .into_iter()
-        .map(|(d, sha256)| DepositSummary {
-            version: d.version,
-            deposited_at: d.at,
-            taken_back_at: d.taken_back_at,
-            content_sha256: sha256,
+        .map(|line| DepositSummary {
+            version: line.version,
+            deposited_at: line.at,
+            counts: crate::receipts::counts(&dossier, line.id),
+            taken_back_at: line.taken_back_at,
+            content_sha256: line.sha256,
         })
         .collect();
+    let loaded = if dossier.is_editable() {
+        load_draft(app.at, conn, call, dossier).await?
+    } else {
+        load_filed(conn, call, dossier).await?
+    };
     Ok(view(app, &loaded, deposits))
 }
 

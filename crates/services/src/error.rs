@@ -190,7 +190,11 @@ impl From<DatabaseError> for Error {
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
             DatabaseError::Constraint(
-                Constraint::SeatLabel | Constraint::SheetSeat | Constraint::AccountEmail | Constraint::IdempotencyKey,
+                Constraint::SeatLabel
+                | Constraint::SheetSeat
+                | Constraint::AccountEmail
+                | Constraint::IdempotencyKey
+                | Constraint::Document,
             )
             | DatabaseError::Again(_) => Self { again: true, ..Self::later("busy", 2, error) },
             DatabaseError::Busy => Self::later("busy", 5, error),

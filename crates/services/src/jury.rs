@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ami_database::calls::Call;
 use ami_database::jury as rows;
-use ami_database::{accounts, dossiers, organisations};
+use ami_database::{accounts, dossiers};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
@@ -16,6 +16,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call};
 
@@ -245,7 +246,7 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
     let seats = rows::seats(conn, call.id).await?;
     let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
     let recusals = rows::recusals(conn, call.id).await?;
-    let applicants = organisations::some(conn, filed.iter().map(|d| d.organisation)).await?;
+    let filings = Filings::of(conn, call, filed.iter().map(|d| d.id)).await?;
     Ok(filed
         .iter()
         .map(|d| {
@@ -266,9 +267,9 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
                 .collect();
             AssignmentRow {
                 dossier: d.id.uuid(),
-                number: call.definition.dossier_number(d.number),
+                number: filings.number(d),
                 lot: d.lot.clone(),
-                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+                organisation: filings.name(d.id),
                 locked: cells.iter().filter(|c| c.state == "locked").count(),
                 seats: cells,
             }
@@ -376,7 +377,7 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
     decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.at)))?;
     let seat = own_seat(who, &call)?;
     let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());
-    let applicants = organisations::of_call(conn, call.id).await?;
+    let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     filed.retain(|d| matches!(d.state_name(), DossierStateName::Deposited | DossierStateName::Admissible));
     filed.sort_by(|a, b| (&a.lot, a.number).cmp(&(&b.lot, b.number)));
@@ -388,10 +389,10 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
             .iter()
             .map(|d| CandidateView {
                 dossier: d.id.uuid(),
-                number: call.definition.dossier_number(d.number),
+                number: filings.number(d),
                 lot: d.lot.clone(),
-                lot_label: call.definition.lot(&d.lot).map_or_else(String::new, |l| l.label.clone()),
-                organisation: applicants.get(&d.organisation).map_or_else(String::new, |o| o.name.clone()),
+                lot_label: filings.lot_label(d),
+                organisation: filings.name(d.id),
             })
             .collect(),
     })

@@ -14,11 +14,14 @@ pub mod accounts;
 mod app;
 pub mod attempts;
 pub mod calls;
+mod contents;
 pub mod decisions;
 pub mod deposits;
+pub mod documents;
 pub mod dossiers;
 mod error;
 pub mod evidence;
+mod filed;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
@@ -32,6 +35,7 @@ pub mod passwords;
 pub mod pieces;
 pub mod presiding;
 pub mod rankings;
+pub mod receipts;
 pub mod review;
 pub mod sheets;
 pub mod tokens;
@@ -73,10 +77,14 @@ async fn call_of(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<Call>
     ami_database::calls::find(conn, dossier.call).await?.ok_or_else(Error::not_found)
 }
 
-/// What the policy needs to know of a dossier.
+fn facts_of(dossier: &Dossier) -> DossierFacts {
+    let editing = dossier.editing().is_some();
+    DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name(), editing }
+}
+
+/// What the policy needs to know of a dossier and its call.
 fn about(at: Timestamp, call: &Call, dossier: &Dossier) -> Subject {
-    let facts = DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name() };
-    Subject::dossier(call.facts(at), facts)
+    Subject::dossier(call.facts(at), facts_of(dossier))
 }
 
 /// The same, with what the actor's own seat is to it.

@@ -1,6 +1,7 @@
 //! Applicant organisations.
 
 use ami_database::organisations::{self as rows, Organisation};
+use ami_domain::deposit::Identity;
 use ami_domain::identifiers::{IdentifierError, Rna, Siret};
 use ami_domain::ids::OrganisationId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
@@ -39,6 +40,12 @@ impl From<Organisation> for OrganisationView {
             rna: o.rna.map(|r| r.to_string()),
             legal_form: o.legal_form,
         }
+    }
+}
+
+impl From<Identity> for OrganisationView {
+    fn from(i: Identity) -> Self {
+        Self { id: i.id.uuid(), name: i.name, siret: i.siret, rna: i.rna, legal_form: i.legal_form }
     }
 }
 

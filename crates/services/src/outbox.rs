@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use ami_database::accounts::Account;
+use ami_database::documents::Document;
 use ami_database::jobs::Claim;
 use ami_database::links::Purpose;
 use ami_database::mails::{self, Attachment, Kept, LinkMail, Mail};
-use ami_domain::ids::{JobId, MailId};
+use ami_domain::ids::{DocumentId, JobId, MailId};
 use jiff::Timestamp;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart};
@@ -18,7 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::jobs::{self, Crew, Ended, Kind};
-use crate::{App, Arrival, Error, Result, Work, accounts};
+use crate::{App, Arrival, Error, Result, Work, accounts, documents};
 
 /// How messages leave.
 #[derive(Debug, Clone)]
@@ -29,18 +30,31 @@ pub enum Transport {
     Folder(PathBuf),
 }
 
-/// A file to send along: name, media type, bytes.
-pub type Enclosure = (String, &'static str, Vec<u8>);
+/// A document to send along. It is read, or drawn, when the message leaves.
+#[derive(Debug, Clone)]
+pub struct Enclosure {
+    document: DocumentId,
+    name: String,
+    media_type: String,
+}
+
+impl Enclosure {
+    /// A document that was issued in the same transaction, or before.
+    pub(crate) fn of(document: &Document) -> Self {
+        Self { document: document.id, name: document.name.clone(), media_type: document.media_type.clone() }
+    }
+}
 
 /// Puts a message into the outbox.
 pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
     let attachments = files
         .into_iter()
-        .map(|(name, content_type, content)| Attachment {
+        .map(|file| Attachment {
             id: work.id(),
-            name,
-            content_type: content_type.into(),
-            content,
+            name: file.name,
+            content_type: file.media_type,
+            content: vec![],
+            document: Some(file.document),
         })
         .collect();
     let mail = Mail {
@@ -150,11 +164,14 @@ async fn write(work: &Work<'_>, claim: &Claim) -> Result<std::result::Result<Lea
 /// Sends the message of a job.
 pub(crate) async fn send(app: &App, crew: &Crew, claim: Claim) -> Ended {
     let written = app.now().write(None, claim, |work, claim| Box::pin(async move { write(work, claim).await })).await;
-    let leaving = match written {
+    let mut leaving = match written {
         Ok(Ok(leaving)) => leaving,
         Ok(Err(ended)) => return ended,
         Err(error) => return error.into(),
     };
+    if let Err(error) = enclose(&app.now(), &mut leaving.mail).await {
+        return error.into();
+    }
     let message = match compose(&crew.from, &leaving) {
         Ok(message) => message,
         Err(error) => return Ended::Never(error.to_string()),
@@ -242,6 +259,16 @@ fn compose(
         .subject(mail.subject.clone())
         .multipart(parts)?;
     Ok(message)
+}
+
+/// Puts the documents that a message names into it.
+async fn enclose(app: &Arrival, mail: &mut Mail) -> Result<()> {
+    for file in &mut mail.attachments {
+        if let Some(document) = file.document {
+            file.content = documents::document_bytes(app, document).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A message as the demonstration shows it.

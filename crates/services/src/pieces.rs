@@ -1,9 +1,10 @@
 //! Files: received, recognised, scanned, stored, and only then a piece of a dossier.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ami_database::dossiers::{self as rows, Piece};
-use ami_database::objects;
+use ami_database::{deposits, objects};
 use ami_domain::call::CallDefinition;
 use ami_domain::ids::{DossierId, PieceId};
 use ami_domain::pieces::{Format, safe_name};
@@ -106,7 +107,7 @@ pub async fn upload_piece(
     decide(Action::ReadOwnDossier, who, &subject)?;
     decide(Action::EditDossier, who, &subject)?;
     let by = who.ok_or(ami_domain::policy::Denial::SignInFirst)?.account;
-    let definition = call.definition;
+    let definition = Arc::clone(&call.definition);
     let slot = definition.slot(slot).ok_or_else(Error::not_found)?;
     let accepted = slot.formats_label();
 
@@ -205,9 +206,8 @@ pub async fn sweep_objects(app: &Arrival) -> Result<usize> {
 }
 
 /// Lets the file of a piece go that is no more, unless it was filed once: a deposit keeps what it filed.
-async fn let_go(work: &Work<'_>, piece: &Piece) -> Result<()> {
-    let deposits = rows::deposits(work.tx.read(), piece.dossier).await?;
-    if !deposits.iter().any(|(d, _)| d.content.pieces.iter().any(|filed| filed.id == piece.id)) {
+pub(crate) async fn let_go(work: &Work<'_>, piece: &Piece) -> Result<()> {
+    if !deposits::holds_piece(work.tx.read(), piece.dossier, piece.id).await? {
         objects::doom(work.tx, &piece.object_key, work.at()).await?;
     }
     Ok(())
@@ -266,21 +266,30 @@ pub async fn remove_piece(app: &Arrival, who: Option<&Actor>, id: DossierId, pie
     .await
 }
 
-/// Opens a file, for whoever may read its dossier: its applicant, an officer after closing, a juror it was assigned to (but for
-/// the slots that are hidden from jurors).
+/// Opens a file, for whoever may read its dossier: its applicant; an officer after closing, and a juror to whom it was
+/// assigned (but for the slots that are hidden from jurors), if it is one of those that were filed.
 pub async fn open_piece(app: &Arrival, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Opened)> {
     let conn = app.database.read();
     let found = rows::find_piece(conn, piece).await?.ok_or_else(Error::not_found)?;
     let (call, dossier) = load_dossier(conn, found.dossier).await?;
     let subject = about_for_seat(app.at, conn, who, &call, &dossier).await?;
-    let hidden = call.definition.slot(&found.slot).is_none_or(|s| s.hidden_from_jury);
-    let allowed = [Action::ReadOwnDossier, Action::ReviewDossier].iter().any(|a| decide(*a, who, &subject).is_ok())
-        || (!hidden && decide(Action::ReadAssigned, who, &subject).is_ok());
-    if !allowed {
-        decide(Action::ReadOwnDossier, who, &subject)?;
-        return Err(Error::not_found());
+    let mut definition = Arc::clone(&call.definition);
+    if let Err(denial) = decide(Action::ReadOwnDossier, who, &subject) {
+        let officer = decide(Action::ReviewDossier, who, &subject).is_ok();
+        if !officer && decide(Action::ReadAssigned, who, &subject).is_err() {
+            return Err(denial.into());
+        }
+        // What the draft holds besides is nobody's but the applicant's.
+        let filing = dossier.filing().ok_or_else(Error::not_found)?;
+        let sealed = ami_database::deposits::find(conn, filing.deposit).await?.ok_or_else(Error::not_found)?;
+        let content = sealed.deposit.content;
+        definition = ami_database::calls::version(conn, &call, content.call_version).await?;
+        let hidden = definition.slot(&found.slot).is_none_or(|s| s.hidden_from_jury);
+        if !content.pieces.iter().any(|p| p.id == piece) || hidden && !officer {
+            return Err(Error::not_found());
+        }
     }
     app.note_reading(who, "piece", piece);
     let object = app.storage.get(&found.object_key.parse::<ObjectKey>().map_err(Error::internal)?).await?;
-    Ok((PieceView::new(&found, &call.definition), object))
+    Ok((PieceView::new(&found, &definition), object))
 }

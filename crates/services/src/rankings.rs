@@ -43,7 +43,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
     if let Some(id) = app.done_before::<RankingId>(who).await? {
         return read_view(&load(app, who, id).await?.1);
     }
-    let (inputs, about, upsets) = inputs::gather(app, &call, now).await?;
+    let (inputs, about, upsets) = inputs::gather(app, &call).await?;
     let id: RankingId = app.id();
     // Drawing weights takes a core for a while: not one that answers requests.
     let computation = {
@@ -156,8 +156,11 @@ async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call
     let conn = app.database.read();
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
-    let call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
+    let mut call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
     decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
+    // It is read by the grid that it was computed with.
+    call.definition = ami_database::calls::version(conn, &call, snapshot.call_version).await?;
+    call.version = snapshot.call_version;
     Ok((call, snapshot))
 }
 

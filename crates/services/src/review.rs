@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ami_database::calls::Call;
+use ami_database::deposits;
 use ami_database::dossiers as rows;
-use ami_database::organisations;
 use ami_domain::answer::Answer;
 use ami_domain::completeness;
 use ami_domain::dossier::{Admissibility, Dossier, DossierError, DossierState, DossierStateName, InadmissibleReason};
@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::dossiers::load_contents;
+use crate::contents::load_filed;
+use crate::filed::Filings;
+use crate::organisations::OrganisationView;
 use crate::part::{Page, Part};
 use crate::pieces::PieceView;
 use crate::{
@@ -83,6 +85,8 @@ pub struct FiledSummary {
     pub siret: String,
     /// Legal form.
     pub legal_form: String,
+    /// What the organisation is called today, when it changed anything of itself since.
+    pub organisation_today: Option<String>,
     /// Where it stands.
     #[schema(value_type = String)]
     pub state: DossierStateName,
@@ -148,12 +152,12 @@ pub async fn list_filed(
 ) -> Result<Page<FiledSummary>> {
     let call = unsealed(app, who, code).await?;
     let page = page_of_filed(app, &filter.of(&call)?, part).await?;
-    let applicants = organisations::some(app.database.read(), page.items.iter().map(|d| d.organisation)).await?;
+    let filings = Filings::of(app.database.read(), &call, page.items.iter().map(|d| d.id)).await?;
     Ok(page.map(|d| {
-        let org = applicants.get(&d.organisation);
+        let applicant = filings.applicant(d.id);
         FiledSummary {
             id: d.id.uuid(),
-            number: call.definition.dossier_number(d.number),
+            number: filings.number(&d),
             state: d.state_name(),
             deposited_at: d.deposited_at(),
             inadmissible_because: match &d.state {
@@ -161,9 +165,10 @@ pub async fn list_filed(
                 _ => None,
             },
             lot: d.lot,
-            organisation: org.map_or_else(String::new, |o| o.name.clone()),
-            siret: org.map_or_else(String::new, |o| o.siret.to_string()),
-            legal_form: org.map_or_else(String::new, |o| o.legal_form.clone()),
+            organisation: applicant.map_or_else(String::new, |a| a.name.clone()),
+            siret: applicant.map_or_else(String::new, |a| a.siret.clone()),
+            legal_form: applicant.map_or_else(String::new, |a| a.legal_form.clone()),
+            organisation_today: filings.today(d.id).map(|t| t.name.clone()),
         }
     }))
 }
@@ -202,12 +207,18 @@ pub struct FiledDossier {
     pub number: String,
     /// The call's code.
     pub call: String,
+    /// The version of the call under which it was filed, by which it is read.
+    pub call_version: i64,
     /// The lot's code.
     pub lot: String,
     /// The lot's name.
     pub lot_label: String,
     /// Who applied.
     pub organisation: String,
+    /// Who applied, whole; only for the authority.
+    pub applicant: Option<OrganisationView>,
+    /// What the organisation says of itself today, when that is something else; only for the authority.
+    pub applicant_today: Option<OrganisationView>,
     /// Where it stands; only for the authority.
     #[schema(value_type = Option<String>)]
     pub state: Option<DossierStateName>,
@@ -237,17 +248,21 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
     if !officer {
         decide(Action::ReadAssigned, who, &subject)?;
     }
-    let loaded = load_contents(app.at, conn, call, dossier).await?;
-    let definition = &loaded.call.definition;
+    let loaded = load_filed(conn, call, dossier).await?;
+    let today = if officer { deposits::filed_of(conn, id).await? } else { None };
+    let definition = &*loaded.definition;
     let shown = |hidden: bool| officer || !hidden;
     let visible = |code: &str| officer || definition.form.shown_to_jury(code);
     Ok(FiledDossier {
         id: id.uuid(),
         number: definition.dossier_number(loaded.dossier.number),
         call: definition.code.clone(),
+        call_version: loaded.call_version,
         lot: loaded.dossier.lot.clone(),
         lot_label: definition.lot(&loaded.dossier.lot).map_or_else(String::new, |l| l.label.clone()),
-        organisation: loaded.organisation.name.clone(),
+        organisation: loaded.applicant.name.clone(),
+        applicant: officer.then(|| loaded.applicant.clone().into()),
+        applicant_today: today.as_ref().and_then(deposits::Filed::changed).cloned().map(Into::into),
         state: officer.then(|| loaded.dossier.state_name()),
         deposited_at: loaded.dossier.deposited_at().filter(|_| officer),
         inadmissible: match &loaded.dossier.state {
@@ -257,11 +272,11 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
             _ => None,
         },
         missing: if officer {
-            loaded.gaps().iter().map(|g| crate::dossiers::gap_view(&loaded.call, g)).collect()
+            loaded.gaps().iter().map(|g| crate::dossiers::gap_view(definition, g)).collect()
         } else {
             vec![]
         },
-        answers: loaded.answers.iter().filter(|(k, _)| visible(k)).map(|(k, v)| (k.clone(), v.to_json())).collect(),
+        answers: loaded.shown.iter().filter(|(k, _)| visible(k)).map(|(k, v)| (k.clone(), v.clone())).collect(),
         computed: completeness::computed(definition, &loaded.answers)
             .into_iter()
             .filter(|(k, _)| visible(k))

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
-use ami_database::{dossiers, jury as rows, organisations};
+use ami_database::{dossiers, jury as rows};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{DossierId, SeatId, SheetId};
 use ami_domain::jury::is_recused;
-use ami_domain::policy::{Action, AssignmentFacts, DossierFacts, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::sheet::{Change, EntryError, Missing, Sheet, SheetError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, load_dossier};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, load_dossier};
 
 /// A sheet in a juror's list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -92,7 +93,7 @@ pub struct SheetChanges {
     pub comments: BTreeMap<String, String>,
 }
 
-fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetSummary {
+fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetSummary {
     SheetSummary {
         id: sheet.id.uuid(),
         state: sheet.state.as_str(),
@@ -100,19 +101,19 @@ fn summary(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> S
         criteria: call.definition.grid.criteria().count(),
         dossier: SheetDossier {
             id: place.id.uuid(),
-            number: call.definition.dossier_number(place.number),
+            number: filings.number(place),
             call: call.definition.code.clone(),
             lot: place.lot.clone(),
-            lot_label: call.definition.lot(&place.lot).map_or_else(String::new, |l| l.label.clone()),
-            organisation: organisation.to_owned(),
+            lot_label: filings.lot_label(place),
+            organisation: filings.name(place.id),
         },
     }
 }
 
-fn view(call: &Call, sheet: &Sheet, place: &Dossier, organisation: &str) -> SheetView {
+fn view(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetView {
     let grid = &call.definition.grid;
     SheetView {
-        summary: summary(call, sheet, place, organisation),
+        summary: summary(call, sheet, place, filings),
         revision: sheet.revision,
         marks: sheet.entries.iter().filter_map(|(c, e)| e.mark.map(|m| (c.clone(), grid.scale.value(m)))).collect(),
         comments: sheet
@@ -162,15 +163,14 @@ pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Sheet
         let recusals = rows::recusals(conn, *id).await?;
         let sheets = rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await?;
         let filed = dossiers::some(conn, sheets.iter().map(|s| s.dossier)).await?;
-        let applicants = organisations::some(conn, filed.values().map(|d| d.organisation)).await?;
+        let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
         for sheet in sheets {
             let place = filed.get(&sheet.dossier).filter(|d| d.state_name() != DossierStateName::Draft);
             let Some(place) = place else { continue };
             if is_recused(&recusals, seat.id, place.id, &place.lot) {
                 continue;
             }
-            let name = applicants.get(&place.organisation).map_or("", |o| o.name.as_str());
-            found.push(summary(&call, &sheet, place, name));
+            found.push(summary(&call, &sheet, place, &filings));
         }
     }
     match refusal {
@@ -192,19 +192,13 @@ async fn place(
     let mine = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
     let own = mine == Some(seat);
     let recusals = rows::recusals(conn, call.id).await?;
-    let facts = DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name() };
-    let subject = Subject::dossier(call.facts(at), facts).with_sheet(id).with_assignment(AssignmentFacts {
+    let subject = about(at, &call, &dossier).with_sheet(id).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
         recused: mine.is_some_and(|mine| is_recused(&recusals, mine, dossier.id, &dossier.lot)),
         ..AssignmentFacts::default()
     });
     Ok((call, dossier, seat, subject))
-}
-
-async fn applicant(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<String> {
-    let found = organisations::find(conn, dossier.organisation).await?;
-    Ok(found.map_or_else(String::new, |o| o.name))
 }
 
 /// One's own sheet.
@@ -214,7 +208,8 @@ pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Resu
     decide(Action::ReadSheet, who, &subject)?;
     app.note_reading(who, "sheet", id);
     let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    Ok(view(&call, &sheet, &dossier, &applicant(conn, &dossier).await?))
+    let filings = Filings::of(conn, &call, [dossier.id]).await?;
+    Ok(view(&call, &sheet, &dossier, &filings))
 }
 
 /// Writes marks and comments, all of them or none. `if_match` is optional: one person writes a sheet, but two windows may.
@@ -230,8 +225,8 @@ pub async fn write_sheet(
             let (tx, id) = (work.tx, *id);
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::Mark>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
-            let name = applicant(tx.read(), &dossier).await?;
-            seen(*if_match, &call, &sheet, &dossier, &name)?;
+            let filings = Filings::of(tx.read(), &call, [dossier.id]).await?;
+            seen(*if_match, &call, &sheet, &dossier, &filings)?;
             let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
             for (criterion, mark) in &changes.marks {
                 by_criterion.entry(criterion.clone()).or_default().mark = Some(*mark);
@@ -243,7 +238,7 @@ pub async fn write_sheet(
             if !touched.is_empty() {
                 rows::save_sheet(tx, &permit, &sheet, &touched, || work.id(), work.at()).await?;
             }
-            Ok(view(&call, &sheet, &dossier, &name))
+            Ok(view(&call, &sheet, &dossier, &filings))
         })
     })
     .await
@@ -263,11 +258,11 @@ pub(crate) async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Call, Do
 }
 
 /// Refuses when the sheet is no longer what the writer has seen, with what it is.
-fn seen(if_match: Option<i64>, call: &Call, sheet: &Sheet, dossier: &Dossier, name: &str) -> Result<()> {
+fn seen(if_match: Option<i64>, call: &Call, sheet: &Sheet, dossier: &Dossier, filings: &Filings) -> Result<()> {
     if if_match.is_none_or(|seen| seen == sheet.revision) {
         return Ok(());
     }
-    let current = serde_json::to_value(view(call, sheet, dossier, name)).map_err(Error::internal)?;
+    let current = serde_json::to_value(view(call, sheet, dossier, filings)).map_err(Error::internal)?;
     Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") })
 }
 
@@ -341,13 +336,13 @@ pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, if_matc
         Box::pin(async move {
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::LockSheet>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
-            let name = applicant(work.tx.read(), &dossier).await?;
-            seen(if_match, &call, &sheet, &dossier, &name)?;
+            let filings = Filings::of(work.tx.read(), &call, [dossier.id]).await?;
+            seen(if_match, &call, &sheet, &dossier, &filings)?;
             let sheet = sheet.lock(&call.definition.grid, work.at()).map_err(|e| refusal(&call, e))?;
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
             let subject = ("dossier", dossier.id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::LockSheet, subject, json!({ "sheet": id })).await?;
-            Ok(view(&call, &sheet, &dossier, &name))
+            Ok(view(&call, &sheet, &dossier, &filings))
         })
     })
     .await

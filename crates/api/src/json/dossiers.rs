@@ -1,9 +1,10 @@
 //! Dossiers, their answers, files, deposits and admissibility.
 
 use ami_domain::dossier::InadmissibleReason;
-use ami_services::deposits::{self, Receipt};
+use ami_services::deposits;
 use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
 use ami_services::pieces::{self, PieceView};
+use ami_services::receipts::{self, Receipt};
 use ami_services::{Kind, review};
 use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
@@ -30,7 +31,8 @@ pub(super) fn routes() -> Vec<Route> {
         delete_piece,
         piece_content,
         deposit,
-        take_back,
+        begin_change,
+        drop_change,
         withdraw,
         receipt,
         receipt_pdf,
@@ -194,11 +196,19 @@ async fn deposit(app: &Arrived, who: Who, id: Id) -> Api<Receipt> {
     Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), id.get()).await?))
 }
 
-/// Takes the deposit back, to change the dossier and file it again before closing.
-#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204)))]
+/// Begins to change what was filed. The deposit counts until the next one takes its place.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
 #[delete("/dossiers/<id>/deposit")]
-async fn take_back(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
-    deposits::take_back(app, who.actor(), id.get()).await?;
+async fn begin_change(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
+    deposits::begin_change(app, who.actor(), id.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// Drops the change under way: answers and files are again those that were filed.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
+#[delete("/dossiers/<id>/change")]
+async fn drop_change(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
+    deposits::drop_change(app, who.actor(), id.get()).await?;
     Ok(Status::NoContent)
 }
 
@@ -214,14 +224,14 @@ async fn withdraw(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, body = Receipt)))]
 #[get("/dossiers/<id>/receipt?<version>")]
 async fn receipt(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Api<Receipt> {
-    Ok(Answer::ok(deposits::show_receipt(app, who.actor(), id.get(), version).await?))
+    Ok(Answer::ok(receipts::show_receipt(app, who.actor(), id.get(), version).await?))
 }
 
 /// The same as PDF.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
 #[get("/dossiers/<id>/receipt.pdf?<version>")]
 async fn receipt_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
-    let bytes = deposits::receipt_pdf(app, who.actor(), id.get(), version).await?;
+    let bytes = receipts::receipt_pdf(app, who.actor(), id.get(), version).await?;
     Ok(Download { bytes, name: "accuse-reception.pdf".into(), kind: ContentType::PDF, inline: false })
 }
 

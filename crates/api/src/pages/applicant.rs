@@ -1,12 +1,14 @@
 //! Pages of applicants: organisation, dossier, form, pieces, deposit, receipt.
 
+use std::sync::Arc;
+
 use ami_domain::call::CallDefinition;
 use ami_domain::form::Field;
 use ami_domain::ids::{DossierId, OrganisationId};
 use ami_services::dossiers::{DossierView, OnInvalid, Seen};
 use ami_services::members::{self as member_services, MemberInput};
 use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
-use ami_services::{Error, Kind, calls, deposits, dossiers, pieces};
+use ami_services::{Error, Kind, calls, deposits, dossiers, pieces, receipts};
 use futures_util::TryStreamExt as _;
 use multer::Multipart;
 use rocket::data::Data;
@@ -38,7 +40,8 @@ pub(super) fn routes() -> Vec<Route> {
         remove_piece,
         deposit,
         deposit_now,
-        take_back,
+        begin_change,
+        drop_change,
         withdraw,
         receipt
     ]
@@ -186,9 +189,10 @@ async fn apply_now(ctx: Ctx<'_>, code: &str, cookies: &CookieJar<'_>, form: Fiel
     }
 }
 
-async fn load(ctx: &Ctx<'_>, id: DossierId) -> Result<(DossierView, CallDefinition), Error> {
-    let dossier = dossiers::show_dossier(ctx.app, ctx.who.actor(), id).await?;
-    let call = calls::show_call(ctx.app, ctx.who.actor(), &dossier.summary.call).await?;
+async fn load(ctx: &Ctx<'_>, id: DossierId) -> Result<(DossierView, Arc<CallDefinition>), Error> {
+    let who = ctx.who.actor();
+    let dossier = dossiers::show_dossier(ctx.app, who, id).await?;
+    let call = calls::show_call_version(ctx.app, who, &dossier.summary.call, dossier.call_version).await?;
     Ok((dossier, call.definition))
 }
 
@@ -242,7 +246,7 @@ fn section_body(
         "lot": call.lot(&dossier.summary.lot),
         "lots": call.lots,
         "errors": errors,
-        "editable": dossier.summary.state == ami_domain::dossier::DossierStateName::Draft,
+        "editable": dossier.summary.editable(),
     }))
 }
 
@@ -312,7 +316,7 @@ async fn pieces_body(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Valu
             })
         })
         .collect();
-    let editable = dossier.summary.state == ami_domain::dossier::DossierStateName::Draft;
+    let editable = dossier.summary.editable();
     let body = json!({ "dossier": dossier, "slots": slots, "errors": errors, "editable": editable, "total": call.dossier_max_bytes });
     ctx.page_with(status, "pieces", &body)
 }
@@ -402,11 +406,21 @@ async fn deposit_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
     }
 }
 
-#[post("/dossiers/<id>/reprendre")]
-async fn take_back(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+#[post("/dossiers/<id>/modifier")]
+async fn begin_change(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
     let dossier: DossierId = id.get();
-    match deposits::take_back(ctx.app, ctx.who.actor(), dossier).await {
-        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}"), Some("taken-back")),
+    match deposits::begin_change(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}"), Some("change-begun")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/dossiers/<id>/abandonner")]
+async fn drop_change(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let dossier: DossierId = id.get();
+    match deposits::drop_change(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(()) => ctx.go(cookies, format!("/dossiers/{dossier}"), Some("change-dropped")),
         Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
@@ -425,6 +439,6 @@ async fn withdraw(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
 #[get("/dossiers/<id>/recu?<version>")]
 async fn receipt(ctx: Ctx<'_>, id: Id, version: Option<i64>) -> Html {
     let dossier: DossierId = id.get();
-    let receipt = deposits::show_receipt(ctx.app, ctx.who.actor(), dossier, version).await?;
+    let receipt = receipts::show_receipt(ctx.app, ctx.who.actor(), dossier, version).await?;
     ctx.page("receipt", &json!({ "receipt": receipt, "dossier": dossier }))
 }

@@ -1,6 +1,7 @@
 //! Pages of jurors: declaration, list, score sheet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ami_domain::form::Field;
 use ami_domain::ids::SheetId;
@@ -138,7 +139,14 @@ async fn sheet_page(ctx: &Ctx<'_>, status: Status, id: SheetId, typed: &Typed, e
     }
     view.comments.extend(typed.changes.comments.clone());
     let dossier = review::show_filed(ctx.app, ctx.who.actor(), view.summary.dossier.id.into()).await?;
-    let call = calls::show_call(ctx.app, ctx.who.actor(), &view.summary.dossier.call).await?.definition;
+    let call = calls::show_call(ctx.app, ctx.who.actor(), &view.summary.dossier.call).await?;
+    // The questions are those that were asked when the dossier was filed.
+    let asked = if dossier.call_version == call.version {
+        Arc::clone(&call.definition)
+    } else {
+        calls::show_call_version(ctx.app, ctx.who.actor(), &dossier.call, dossier.call_version).await?.definition
+    };
+    let call = call.definition;
     let scale = &call.grid.scale;
     let marks: Vec<Value> = scale.marks().map(|(v, word)| json!({ "value": v, "word": word })).collect();
     let groups: Vec<Value> = call
@@ -154,14 +162,14 @@ async fn sheet_page(ctx: &Ctx<'_>, status: Status, id: SheetId, typed: &Typed, e
                         .sources
                         .iter()
                         .filter_map(|s| {
-                            if let Some(field) = call.form.field(s) {
+                            if let Some(field) = asked.form.field(s) {
                                 let field: &Field = field;
                                 let value = dossier.answers.get(s).or_else(|| dossier.computed.get(s));
                                 return Some(json!({
                                     "code": s, "label": field.label, "field": field, "value": value, "pieces": null,
                                 }));
                             }
-                            let slot = call.slot(s)?;
+                            let slot = asked.slot(s)?;
                             let files: Vec<_> = dossier.pieces.iter().filter(|p| p.slot == *s).collect();
                             Some(json!({ "code": s, "label": slot.label, "field": null, "value": null, "pieces": files }))
                         })

@@ -119,7 +119,7 @@ async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Val
     // The authority's decision is read first: only an officer gets past it.
     let decision = decisions::show_decision(ctx.app, who, id).await?;
     let dossier = review::show_filed(ctx.app, who, id).await?;
-    let call = calls::show_call(ctx.app, who, &dossier.call).await?;
+    let call = calls::show_call_version(ctx.app, who, &dossier.call, dossier.call_version).await?;
     let reasons: Vec<&str> = InadmissibleReason::ALL.iter().map(|r| r.as_str()).collect();
     let kinds: Vec<&str> = DecisionKind::ALL.iter().map(|k| k.as_str()).collect();
     let sections: Vec<Value> = call
@@ -362,7 +362,7 @@ const MOST_DERIVATIONS: usize = 120;
 async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>) -> Html {
     let id: RankingId = id.get();
     let mut view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
-    let call = calls::show_call(ctx.app, ctx.who.actor(), &view.call).await?;
+    let call = calls::show_call_version(ctx.app, ctx.who.actor(), &view.call, view.call_version).await?;
     let lots: Vec<String> = view.lots.iter().map(|l| l.code.clone()).collect();
     let lot = lot.unwrap_or_default();
     if !lot.is_empty() {

@@ -147,8 +147,10 @@ actions! {
     EditDossier => "dossier.edit", DossierId;
     /// File it.
     DepositDossier => "dossier.deposit", DossierId;
-    /// Take a deposit back to change it.
-    TakeBackDossier => "dossier.take_back", DossierId;
+    /// Begin to change what was filed, which counts meanwhile.
+    ChangeDossier => "dossier.change", DossierId;
+    /// Drop such a change.
+    DropChange => "dossier.drop_change", DossierId;
     /// Take it out for good.
     WithdrawDossier => "dossier.withdraw", DossierId;
     /// Count dossiers.

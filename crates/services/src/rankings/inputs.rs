@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ami_database::calls::Call;
-use ami_database::{dossiers, jury, organisations};
-use ami_domain::answer::Context;
-use ami_domain::call::day;
-use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::form::{Answers, FieldKind};
+use ami_database::{deposits, dossiers, jury};
+use ami_domain::call::CallDefinition;
+use ami_domain::deposit::Deposit;
+use ami_domain::dossier::DossierStateName;
 use ami_domain::grid::{Aggregation, Grid, Measure, Threshold, TieBreaker};
 use ami_domain::ids::DossierId;
 use ami_domain::jury::{Voice, is_recused};
 use ami_scoring::{self as scoring, Marks, Rational};
-use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::view::About;
+use crate::contents::read_answers;
+use crate::filed::Filings;
 use crate::{Arrival, Error, Result};
 
 /// Everything that the result depends on. Its JSON is what the snapshot's hash is of.
@@ -42,11 +41,7 @@ struct InputDossier {
 
 /// Admissible dossiers with the locked marks of deliberative, not recused jurors, and what each dossier is, by number.
 /// The last number is of the last exclusion or reopening that they take into account.
-pub(super) async fn gather(
-    app: &Arrival,
-    call: &Call,
-    now: Timestamp,
-) -> Result<(Inputs, BTreeMap<String, About>, i64)> {
+pub(super) async fn gather(app: &Arrival, call: &Call) -> Result<(Inputs, BTreeMap<String, About>, i64)> {
     // One instant for all of them.
     let tx = app.database.snapshot().await?;
     let grid = &call.definition.grid;
@@ -55,8 +50,10 @@ pub(super) async fn gather(
     let seats: BTreeMap<_, _> = jury::seats(&tx, call.id).await?.into_iter().map(|s| (s.id, s)).collect();
     let recusals = jury::recusals(&tx, call.id).await?;
     let sheets = jury::sheets_of_call(&tx, call.id, grid).await?;
-    let applicants = organisations::of_call(&tx, call.id).await?;
-    let answers = dossiers::answers_of_call(&tx, call.id, &breaker_fields(call)).await?;
+    let filings = Filings::of_call(&tx, call).await?;
+    // Contents are long: they are read only where answers break ties.
+    let by_answers = grid.ties.iter().any(|tie| matches!(tie.on, Measure::Field(_)));
+    let contents = if by_answers { deposits::admissible_of_call(&tx, call.id).await? } else { BTreeMap::new() };
     let upsets = ami_database::upsets::last(&tx, call.id).await?;
     drop(tx);
 
@@ -80,14 +77,17 @@ pub(super) async fn gather(
     let mut about = BTreeMap::new();
     let mut entries = Vec::with_capacity(filed.len());
     for dossier in &filed {
-        let number = call.definition.dossier_number(dossier.number);
-        let organisation = applicants.get(&dossier.organisation).map_or_else(String::new, |o| o.name.clone());
-        about.insert(number.clone(), About { id: dossier.id.uuid(), organisation });
+        let number = filings.number(dossier);
+        about.insert(number.clone(), About { id: dossier.id.uuid(), organisation: filings.name(dossier.id) });
+        let values = match contents.get(&dossier.id) {
+            Some(deposit) => tie_values(grid, filings.definition(dossier.id), deposit)?,
+            None => BTreeMap::new(),
+        };
         entries.push(InputDossier {
             number,
             lot: dossier.lot.clone(),
             ballots: ballots.remove(&dossier.id).unwrap_or_default(),
-            values: tie_values(call, dossier, now, answers.get(&dossier.id)),
+            values,
         });
     }
     let order: BTreeMap<&str, usize> =
@@ -178,40 +178,14 @@ pub(super) fn engine_grid(grid: &Grid) -> Result<scoring::Grid> {
     scoring::Grid::new(spec).map_err(Error::internal)
 }
 
-/// The form fields that break ties, those behind computed ones included.
-fn breaker_fields(call: &Call) -> Vec<String> {
-    let mut fields = Vec::new();
-    for tie in &call.definition.grid.ties {
-        let Measure::Field(code) = &tie.on else { continue };
-        match call.definition.form.field(code).map(|f| &f.kind) {
-            Some(FieldKind::Computed { formula }) => {
-                fields.extend([formula.numerator.clone(), formula.denominator.clone()]);
-            }
-            _ => fields.push(code.clone()),
-        }
-    }
-    fields
-}
-
-fn tie_values(
-    call: &Call,
-    dossier: &Dossier,
-    now: Timestamp,
-    stored: Option<&BTreeMap<String, Value>>,
-) -> BTreeMap<String, Rational> {
-    let (Some(stored), Some(lot)) = (stored, call.definition.lot(&dossier.lot)) else { return BTreeMap::new() };
-    let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
-    let answers: Answers = stored
-        .iter()
-        .filter_map(|(code, value)| {
-            let answer = call.definition.form.field(code)?.read(value, &context).ok()??;
-            Some((code.clone(), answer))
-        })
-        .collect();
+/// The filed answers that break ties, read as they were filed.
+fn tie_values(grid: &Grid, definition: &CallDefinition, deposit: &Deposit) -> Result<BTreeMap<String, Rational>> {
+    let content = &deposit.content;
+    let (answers, _) = read_answers(definition, &content.lot, |field| content.answers.get(field), deposit.at)?;
     let value = |tie: &TieBreaker| {
         let Measure::Field(code) = &tie.on else { return None };
-        let (n, d) = call.definition.exact_value(code, &answers)?;
+        let (n, d) = definition.exact_value(code, &answers)?;
         Some((code.clone(), Rational::new(n, d)?))
     };
-    call.definition.grid.ties.iter().filter_map(value).collect()
+    Ok(grid.ties.iter().filter_map(value).collect())
 }

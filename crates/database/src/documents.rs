@@ -1,0 +1,150 @@
+//! Documents that are given out: their facts as they were issued, and their bytes, which are drawn once.
+
+use ami_domain::deposit::sha256_hex;
+use ami_domain::ids::DocumentId;
+use jiff::Timestamp;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+
+use crate::connection::{corrupt, insert, stored};
+use crate::entities::documents;
+use crate::{Result, Tx};
+
+/// What a document is and is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The receipt of a deposit.
+    Receipt(ami_domain::ids::DepositId),
+}
+
+impl Subject {
+    /// The kind of document, and what kind of thing it is about, which one.
+    const fn parts(self) -> (DocumentKind, &'static str, Uuid) {
+        match self {
+            Self::Receipt(deposit) => (DocumentKind::Receipt, "deposit", deposit.uuid()),
+        }
+    }
+}
+
+/// The kinds of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// The receipt of a deposit.
+    Receipt,
+}
+
+impl DocumentKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+        }
+    }
+
+    fn parse(stored: &str) -> Option<Self> {
+        [Self::Receipt].into_iter().find(|kind| kind.as_str() == stored)
+    }
+}
+
+/// A document, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its id.
+    pub id: DocumentId,
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Its file's name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its facts, JSON with a format number of its own.
+    pub record: String,
+}
+
+/// Keeps the facts of a document, in its first version.
+///
+/// # Errors
+/// [`crate::DatabaseError::Constraint`] when the subject has this document already.
+pub async fn insert_document(tx: &Tx, subject: Subject, document: &Document, now: Timestamp) -> Result<()> {
+    let (kind, subject_kind, subject) = subject.parts();
+    insert(
+        tx,
+        documents::Model {
+            id: document.id.uuid(),
+            kind: kind.as_str().to_owned(),
+            subject_kind: subject_kind.to_owned(),
+            subject,
+            version: 1,
+            name: document.name.clone(),
+            media_type: document.media_type.clone(),
+            record: document.record.clone(),
+            bytes: None,
+            sha256: None,
+            created_at: stored(now),
+            drawn_at: None,
+        },
+    )
+    .await
+}
+
+/// A subject's document.
+pub async fn of_subject(conn: &impl ConnectionTrait, subject: Subject) -> Result<Option<Document>> {
+    let (kind, _, subject) = subject.parts();
+    find_where(conn, || documents::Column::Kind.eq(kind.as_str()).and(documents::Column::Subject.eq(subject))).await
+}
+
+/// A document by its id.
+pub async fn find(conn: &impl ConnectionTrait, id: DocumentId) -> Result<Option<Document>> {
+    find_where(conn, || documents::Column::Id.eq(id.uuid())).await
+}
+
+async fn find_where(
+    conn: &impl ConnectionTrait,
+    which: impl Fn() -> sea_orm::sea_query::SimpleExpr,
+) -> Result<Option<Document>> {
+    let row: Option<(Uuid, String, String, String, String)> = documents::Entity::find()
+        .select_only()
+        .columns([
+            documents::Column::Id,
+            documents::Column::Kind,
+            documents::Column::Name,
+            documents::Column::MediaType,
+            documents::Column::Record,
+        ])
+        .filter(which())
+        .into_tuple()
+        .one(conn)
+        .await?;
+    row.map(|(id, kind, name, media_type, record)| {
+        let kind = DocumentKind::parse(&kind).ok_or_else(|| corrupt("documents", "kind", id, &kind))?;
+        Ok(Document { id: id.into(), kind, name, media_type, record })
+    })
+    .transpose()
+}
+
+/// The bytes of a document, once it was drawn.
+///
+/// # Errors
+/// [`crate::DatabaseError::Corrupt`] when they are not what they were.
+pub async fn bytes(conn: &impl ConnectionTrait, id: DocumentId) -> Result<Option<Vec<u8>>> {
+    let Some(row) = documents::Entity::find_by_id(id.uuid()).one(conn).await? else { return Ok(None) };
+    if let Some(bytes) = &row.bytes
+        && row.sha256 != Some(sha256_hex(bytes))
+    {
+        return Err(corrupt("documents", "bytes", id, "not what was drawn"));
+    }
+    Ok(row.bytes)
+}
+
+/// Keeps the bytes of a document, unless somebody drew it before.
+pub async fn keep_bytes(tx: &Tx, id: DocumentId, bytes: &[u8], now: Timestamp) -> Result<()> {
+    documents::Entity::update_many()
+        .col_expr(documents::Column::Bytes, Expr::value(bytes.to_vec()))
+        .col_expr(documents::Column::Sha256, Expr::value(sha256_hex(bytes)))
+        .col_expr(documents::Column::DrawnAt, Expr::value(stored(now)))
+        .filter(documents::Column::Id.eq(id.uuid()))
+        .filter(documents::Column::Bytes.is_null())
+        .exec(&tx.0)
+        .await?;
+    Ok(())
+}
