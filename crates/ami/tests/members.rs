@@ -42,7 +42,11 @@ async fn members_share_dossiers_and_leave_without_a_trace_of_them() {
         for other in [&stranger, &first] {
             assert_eq!(world.post(other, &acceptance, json!({})).await.status, 404);
         }
-        assert_eq!(world.post(&second, &acceptance, json!({})).await.status, 204);
+        let page = world.send(Some(&second), Method::Get, "/espace", None).await.text();
+        assert!(page.contains("Accepter l'invitation") || page.contains("Accepter l’invitation"), "{page}");
+        let form = Some(Vec::new());
+        let button = format!("/invitations/{}/accepter", open["id"].as_str().unwrap());
+        assert_eq!(world.send_with(Some(&second), Method::Post, &button, form, &[]).await.status, 303);
         assert_eq!(world.post(&second, &acceptance, json!({})).await.status, 404, "good once");
         let again = world.post(&first, &members, invite("second@demonstration.example")).await;
         assert_eq!(again.problem(), (409, "member-exists".into()));

@@ -272,6 +272,10 @@ async fn one_siret_is_one_organisation_and_its_members_let_others_in() {
         assert!(!refused.text().contains("person-"), "the members are not shown");
 
         let others: Vec<&Person> = people.iter().enumerate().filter(|(n, _)| *n != first).map(|(_, p)| p).collect();
+        let form = Some(b"name=Structure&siret=73282932000074&legal_form=association&rna=".to_vec());
+        let page = world.send_with(Some(others[2]), Method::Post, "/structures/nouvelle", form, &[]).await;
+        assert!(page.status == 422 && page.text().contains("Demander à rejoindre la structure"), "{}", page.text());
+        assert!(!page.text().contains("person-"));
         let ask = json!({ "siret": "732 829 320 00074" });
         assert_eq!(world.post(others[0], "/organisations/requests", ask.clone()).await.status, 202);
         let again = world.post(others[0], "/organisations/requests", ask.clone()).await;
@@ -284,6 +288,11 @@ async fn one_siret_is_one_organisation_and_its_members_let_others_in() {
         // Nobody lets themselves in.
         let accept = |id: &Value| format!("/invitations/{}/acceptance", id.as_str().unwrap());
         let (one, two) = (&asking[0], &asking[1]);
+        let page =
+            world.send(Some(&people[first]), Method::Get, &format!("/structures/{organisation}/membres"), None).await;
+        assert!(page.text().contains("Demandes à rejoindre la structure"), "{}", page.text());
+        let page = world.send(Some(others[0]), Method::Get, "/espace", None).await.text();
+        assert!(page.contains("Vous avez demandé à rejoindre"), "{page}");
         let of = |request: &Value| {
             let email = request["email"].as_str().unwrap();
             &people[email.trim_start_matches("person-").split('@').next().unwrap().parse::<usize>().unwrap()]

@@ -86,10 +86,15 @@ pub async fn change_email(app: &Arrival, signed: &Signed, email: &str, password:
         return Err(Error::field("/email", "email-same"));
     }
     check_own_password(app, signed, password).await?;
-    app.write(Some(&signed.actor), email, |work, email| {
+    let given = (email, signed.account.password_hash.clone());
+    app.write(Some(&signed.actor), given, |work, (email, was)| {
         Box::pin(async move {
             let account = hold_own(work).await?;
+            if account.password_hash != *was {
+                return Err(Error::field("/current_password", "current-password"));
+            }
             attempts::count_mail(work, &account.email, None).await?;
+            attempts::count_mail(work, email, None).await?;
             if rows::find_by_email(work.tx.read(), email).await?.is_some() {
                 tell_of_account(work, email).await?;
             } else {
