@@ -2,8 +2,8 @@
 ALTER TABLE sheets ADD COLUMN reopened_at BIGINT;
 ALTER TABLE sheets ADD COLUMN reopened_by UUID REFERENCES accounts (id);
 ALTER TABLE sheets ADD COLUMN reopened_because TEXT;
--- Every reopening, for good. Its number and that of a recusal come from one series of the call: a ranking has seen the first so
--- many of them, whatever the clock says of two that were written at the same instant.
+-- Every reopening, for good. Its number, that of a recusal and that of a ranking come from one series of the call: a ranking has
+-- seen the first so many of them, whatever the clock says of two that were written at the same instant.
 CREATE TABLE sheet_reopenings (
   id UUID NOT NULL PRIMARY KEY,
   sheet_id UUID NOT NULL REFERENCES sheets (id),
@@ -16,6 +16,7 @@ CREATE TABLE sheet_reopenings (
 CREATE INDEX ix_sheet_reopenings_dossier ON sheet_reopenings (dossier_id);
 ALTER TABLE recusals ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE rankings ADD COLUMN upsets BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE rankings ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 INSERT INTO counters (call_id, name, value) SELECT id, 'upsets', 0 FROM calls;
 -- What a decision rests on, and who confirmed it after that had changed.
 ALTER TABLE decisions ADD COLUMN inputs_sha256 TEXT;

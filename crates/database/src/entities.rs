@@ -310,6 +310,7 @@ entities! {
         inputs: String,
         result: String,
         upsets: i64,
+        number: i64,
     }
     decisions = "decisions" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::connection::{corrupt, insert, instant, permitted, stored};
 use crate::entities::{decision_history, decisions, dossiers, rankings};
-use crate::{DatabaseError, Result, Tx};
+use crate::{DatabaseError, Result, Tx, calls, upsets};
 
 /// A ranking as it was computed. Never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct SnapshotPlace {
     pub input_sha256: String,
     /// See [`Snapshot::upsets`].
     pub upsets: i64,
+    /// Its own number in the call: the last one that was kept is the newest.
+    pub number: i64,
 }
 
 fn snapshot(r: rankings::Model) -> Result<Snapshot> {
@@ -73,6 +75,7 @@ fn snapshot(r: rankings::Model) -> Result<Snapshot> {
 /// Keeps a ranking.
 pub async fn insert_ranking(tx: &Tx, permit: &Permit<acts::ComputeRanking>, s: &Snapshot) -> Result<()> {
     permitted("rankings", permit.on(), s.call)?;
+    let number = calls::next_number(tx, s.call, upsets::SERIES).await?;
     insert(
         tx,
         rankings::Model {
@@ -86,6 +89,7 @@ pub async fn insert_ranking(tx: &Tx, permit: &Permit<acts::ComputeRanking>, s: &
             inputs: s.inputs.clone(),
             result: s.result.clone(),
             upsets: s.upsets,
+            number,
         },
     )
     .await
@@ -98,22 +102,24 @@ pub async fn find_ranking(conn: &impl ConnectionTrait, id: RankingId) -> Result<
 
 /// The rankings of a call, newest first, without what went in and came out.
 pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<SnapshotPlace>> {
-    let rows: Vec<(sea_orm::prelude::Uuid, i64, String, i64)> = rankings::Entity::find()
+    let rows: Vec<(sea_orm::prelude::Uuid, i64, String, i64, i64)> = rankings::Entity::find()
         .select_only()
         .column(rankings::Column::Id)
         .column(rankings::Column::ComputedAt)
         .column(rankings::Column::InputSha256)
         .column(rankings::Column::Upsets)
+        .column(rankings::Column::Number)
         .filter(rankings::Column::CallId.eq(call.uuid()))
+        .order_by_desc(rankings::Column::Number)
         .order_by_desc(rankings::Column::ComputedAt)
         .order_by_desc(rankings::Column::Id)
         .into_tuple()
         .all(conn)
         .await?;
     rows.into_iter()
-        .map(|(id, at, input_sha256, upsets)| {
+        .map(|(id, at, input_sha256, upsets, number)| {
             let computed_at = instant("rankings", "computed_at", id, at)?;
-            Ok(SnapshotPlace { id: id.into(), computed_at, input_sha256, upsets })
+            Ok(SnapshotPlace { id: id.into(), computed_at, input_sha256, upsets, number })
         })
         .collect()
 }
@@ -122,6 +128,7 @@ pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<S
 pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<Snapshot>> {
     let row = rankings::Entity::find()
         .filter(rankings::Column::CallId.eq(call.uuid()))
+        .order_by_desc(rankings::Column::Number)
         .order_by_desc(rankings::Column::ComputedAt)
         .order_by_desc(rankings::Column::Id)
         .limit(1)

@@ -12,7 +12,7 @@ use crate::connection::{insert, stored};
 use crate::entities::{counters, dossiers, recusals, seats, sheet_reopenings, sheets};
 use crate::{Result, Tx, calls};
 
-/// The series of numbers that exclusions and reopenings of a call share.
+/// The series of numbers that exclusions, reopenings and rankings of a call share.
 pub(crate) const SERIES: &str = "upsets";
 
 /// The numbers of the last ones on a dossier that took marks away which counted.

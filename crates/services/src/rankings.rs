@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ami_database::calls::Call;
 use ami_database::jury;
-use ami_database::rankings::{self as rows, Snapshot};
+use ami_database::rankings::{self as rows, Snapshot, SnapshotPlace};
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{DossierId, RankingId};
 use ami_domain::jury::is_recused;
@@ -132,14 +132,7 @@ pub(crate) fn read_view(snapshot: &Snapshot) -> Result<RankingView> {
 
 /// The rankings of a call, newest first.
 pub async fn list_rankings(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<RankingSummary>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
-    decide(Action::ListRankings, who, &Subject::call(call.facts(app.at)))?;
-    let found = rows::rankings(conn, call.id).await?;
-    Ok(found
-        .into_iter()
-        .map(|r| RankingSummary { id: r.id.uuid(), computed_at: r.computed_at, input_sha256: r.input_sha256 })
-        .collect())
+    Ok(places(app, who, code).await?.into_iter().map(summary).collect())
 }
 
 /// A part of the rankings of a call, newest first.
@@ -149,7 +142,19 @@ pub async fn page_rankings(
     code: &str,
     part: &Part,
 ) -> Result<Page<RankingSummary>> {
-    part.cut("rankings", list_rankings(app, who, code).await?, |r| Reverse((r.computed_at, r.id)))
+    let all = places(app, who, code).await?;
+    Ok(part.cut("rankings", all, |r| Reverse((r.number, r.computed_at, r.id)))?.map(summary))
+}
+
+fn summary(r: SnapshotPlace) -> RankingSummary {
+    RankingSummary { id: r.id.uuid(), computed_at: r.computed_at, input_sha256: r.input_sha256 }
+}
+
+async fn places(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SnapshotPlace>> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    decide(Action::ListRankings, who, &Subject::call(call.facts(app.at)))?;
+    Ok(rows::rankings(conn, call.id).await?)
 }
 
 async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call, Snapshot)> {
