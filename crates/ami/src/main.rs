@@ -7,12 +7,18 @@ use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
 use ami::{demo, outbox, server};
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Appels à manifestation d'intérêt, de la publication à la dernière lettre.
 #[derive(Debug, Parser)]
-#[command(name = "ami", version)]
+#[command(name = "ami", version, disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
 struct Cli {
+    /// Affiche cette aide.
+    #[arg(short = 'h', long, global = true, display_order = 1000, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Affiche la version.
+    #[arg(short = 'V', long, display_order = 1001, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,8 +74,18 @@ enum OutboxCommand {
     Retry,
 }
 
+/// A command and those below it, with the headings of their help, which clap writes in English.
+fn in_french(command: clap::Command) -> clap::Command {
+    command
+        .help_template("{about-with-newline}\nUtilisation : {usage}\n\n{all-args}")
+        .subcommand_help_heading("Commandes")
+        .subcommand_value_name("COMMANDE")
+        .mut_subcommands(|below| in_french(below.disable_help_subcommand(true).disable_help_flag(true)))
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut command = in_french(Cli::command());
+    let cli = Cli::from_arg_matches_mut(&mut command.get_matches_mut()).unwrap_or_else(|error| error.exit());
     // Pure computation on files: no log, no runtime.
     if let Command::Score(args) = &cli.command {
         return score::run(args);
