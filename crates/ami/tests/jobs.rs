@@ -8,6 +8,7 @@ mod relay;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use ami::config::Checked;
@@ -23,7 +24,8 @@ use ami_services::installation::Outgoing;
 use ami_services::jobs::{self, Crew};
 use ami_services::{App, Clock, Settings, accounts, installation, outbox};
 use ami_storage::{Embedded, EmbeddedSettings, Scanner, Secret};
-use common::{PASSWORD, copy_of_postgres, databases, fresh_postgres};
+use common::{PASSWORD, World, copy_of_postgres, databases, fresh_postgres};
+use futures_util::FutureExt as _;
 use relay::{LATER, REFUSED, Relay, Taken};
 use rocket::http::Header;
 use rocket::local::asynchronous::Client;
@@ -417,6 +419,27 @@ async fn of_three_that_migrate_at_once_one_does() {
         assert_eq!(all[0].migrate().await.unwrap(), Vec::<String>::new());
         site.end().await;
     }
+}
+
+#[rocket::async_test]
+async fn a_test_that_leaves_something_over_fails() {
+    let leavings: [fn(&World); 2] = [
+        |world| std::fs::write(world.folder.path().join("spool/1.upload"), "").unwrap(),
+        |world| {
+            let folder = world.folder.path().join("objects/ami/pieces/00");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("0193"), "").unwrap();
+        },
+    ];
+    for leave in leavings {
+        let world = World::new("sqlite").await;
+        world.assert_nothing_left().await;
+        leave(&world);
+        assert!(AssertUnwindSafe(world.assert_nothing_left()).catch_unwind().await.is_err());
+    }
+    let world = World::new("sqlite").await;
+    write_to(&world.app, vec!["adélaïde@exemple.example".into()]).await;
+    assert!(AssertUnwindSafe(world.assert_nothing_left()).catch_unwind().await.is_err());
 }
 
 #[rocket::async_test]

@@ -81,7 +81,8 @@ pub async fn look(app: &Arrival) -> Result<bool> {
     let installation = &app.installation;
     let paused = match installation.outgoing {
         Outgoing::Held => true,
-        _ => rows::fingerprint(app.database.read()).await?.as_ref() != Some(&installation.fingerprint),
+        // One that no server used yet is nobody's copy.
+        _ => rows::fingerprint(app.database.read()).await?.is_some_and(|known| known != installation.fingerprint),
     };
     installation.paused.store(paused, Ordering::Relaxed);
     Ok(paused)
