@@ -112,6 +112,8 @@ const HISTORY: &[History] = &[
     History { table: "decision_history", keys: &[&["id"]], erasable: true },
     History { table: "rankings", keys: &[&["id"]], erasable: true },
     History { table: "recusals", keys: &[&["id"]], erasable: true },
+    History { table: "deposits", keys: &[&["id"], &["dossier_id", "version"]], erasable: true },
+    History { table: "deposit_changes", keys: &[&["id"]], erasable: true },
     History { table: "sheet_reopenings", keys: &[&["id"]], erasable: true },
 ];
 

@@ -1,10 +1,12 @@
-//! `ami journal verify`: what an auditor runs, beside a running server or on a restored copy.
+//! `ami journal verify` and `ami ranking recompute`: what an auditor runs, beside a running server or on a restored copy.
 
 use std::path::Path;
 
 use ami_database::Database;
 use ami_database::journal::Broken;
+use ami_domain::ids::RankingId;
 use ami_services::evidence::{self, Finding, Verification};
+use ami_services::rankings::{Recomputed, recompute_ranking};
 
 use crate::config;
 use crate::server::{self, Outcome};
@@ -57,4 +59,27 @@ pub fn report(verification: &Verification) -> String {
         }
     }));
     lines.join("\n") + "\n"
+}
+
+/// Computes a stored ranking again from its stored inputs; an error when anything else comes out.
+pub async fn recompute(file: Option<&Path>, id: &str) -> Outcome<()> {
+    let id: RankingId = id.parse().map_err(|_| format!("« {id} » n’est pas l’identifiant d’un classement"))?;
+    let app = server::open_rows(&config::read(file)?).await?;
+    let again = recompute_ranking(&app.now(), id).await;
+    let again =
+        again.map_err(|e| if e.code == "not-found" { format!("aucun classement {id}") } else { e.to_string() })?;
+    match again {
+        Recomputed::Same { dossiers, input_sha256 } => {
+            println!("identique : {dossiers} dossiers, données d’entrée {input_sha256}");
+            Ok(())
+        }
+        Recomputed::Inputs { kept, found } => {
+            Err(format!("les données d’entrée ont changé : empreinte {found}, au lieu de {kept}").into())
+        }
+        Recomputed::Result { first, engine } => {
+            let (pointer, stored, again) = *first;
+            let engine = engine.map_or_else(String::new, |engine| format!(" (calculé alors par le moteur {engine})"));
+            Err(format!("le résultat diffère à {pointer} : {stored} conservé, {again} recalculé{engine}").into())
+        }
+    }
 }

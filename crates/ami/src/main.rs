@@ -72,6 +72,8 @@ enum Command {
     Outbox(Outbox),
     #[command(about = "Vérifie le journal des actes", subcommand)]
     Journal(Journal),
+    #[command(about = "Vérifie un classement conservé", subcommand)]
+    Ranking(Ranking),
     Score(score::ScoreArgs),
     #[command(about = "Écrit la description de l’API (OpenAPI 3.1), puis s’arrête")]
     Openapi,
@@ -95,6 +97,17 @@ enum Journal {
     Verify(Config),
 }
 
+#[derive(Debug, Subcommand)]
+enum Ranking {
+    #[command(about = "Recalcule un classement d’après ses données conservées et dit ce qui diffère")]
+    Recompute {
+        #[arg(value_name = "IDENTIFIANT", help = "Identifiant du classement")]
+        id: String,
+        #[command(flatten)]
+        config: Config,
+    },
+}
+
 fn main() -> ExitCode {
     let cli = Cli::read();
     // Pure computation on files: no log, no runtime.
@@ -112,6 +125,9 @@ fn main() -> ExitCode {
             Command::Journal(Journal::Verify(config)) => evidence::verify_journal(config.file.as_deref()).await,
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.file.as_deref(), &email, &name).await
+            }
+            Command::Ranking(Ranking::Recompute { id, config }) => {
+                evidence::recompute(config.file.as_deref(), &id).await
             }
             Command::Outbox(Outbox::Status(config)) => outbox::status(config.file.as_deref()).await,
             Command::Outbox(Outbox::Resume(config)) => outbox::resume(config.file.as_deref()).await,

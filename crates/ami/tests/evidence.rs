@@ -14,7 +14,7 @@ use common::{World, databases};
 use serde_json::json;
 
 /// Each table of history with a column of its own.
-const HISTORY: [(&str, &str); 9] = [
+const HISTORY: [(&str, &str); 11] = [
     ("journal", "hash"),
     ("journal_heads", "hash"),
     ("call_versions", "sha256"),
@@ -23,6 +23,8 @@ const HISTORY: [(&str, &str); 9] = [
     ("decision_history", "reason"),
     ("rankings", "result"),
     ("recusals", "comment"),
+    ("deposits", "content_sha256"),
+    ("deposit_changes", "kind"),
     ("evidence_keys", "public"),
 ];
 

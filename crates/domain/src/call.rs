@@ -519,7 +519,6 @@ impl CallDefinition {
         let adds_up = |of: fn(&Lot) -> i64| self.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(of(lot)));
         if adds_up(|lot| lot.capacity).is_none() || adds_up(|lot| lot.ceiling_cents).is_none() {
             wrong("lots", "capacities or ceilings that have no sum");
-
         }
         if self.calendar.opens >= self.calendar.closes {
             wrong("calendar", "closes before it opens");

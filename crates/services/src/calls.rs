@@ -120,7 +120,7 @@ pub async fn create_call(
     if !problems.is_empty() {
         return Err(Error::invalid(problems));
     }
-    app.write(who, (definition.clone(), officer), |work, (definition, officer)| {
+    app.write_once(who, (definition.clone(), officer), |work, (definition, officer)| {
         Box::pin(async move {
             let permit = permit::<acts::CreateCall>(work.who(), &Subject::default())?;
             let id = work.id();
@@ -136,21 +136,20 @@ pub async fn create_call(
 
 /// Moves a call to its next state; publication freezes what is written in it.
 pub async fn advance_call(app: &Arrival, who: Option<&Actor>, code: &str, to: CallState) -> Result<CallSummary> {
-    let call = app
-        .write(who, (code.to_owned(), to), |work, (code, to)| {
-            Box::pin(async move {
-                let call = rows::find_by_code_for_update(work.tx, code).await?.ok_or_else(Error::not_found)?;
-                let permit = permit::<acts::AdvanceCall>(work.who(), &Subject::call(call.facts(work.at())))?;
-                call.state.advance(*to, &call.definition.calendar, work.at()).map_err(refusal)?;
-                rows::set_state(work.tx, &permit, &call, *to, work.at()).await?;
-                let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
-                let subject = ("call", code.clone());
-                work.record(Some(call.id), Some(permit.by()), Action::AdvanceCall, subject, details).await?;
-                Ok(Call { state: *to, ..call })
-            })
+    app.write_once(who, (code.to_owned(), to), |work, (code, to)| {
+        Box::pin(async move {
+            let call = rows::find_by_code_for_update(work.tx, code).await?.ok_or_else(Error::not_found)?;
+            let permit = permit::<acts::AdvanceCall>(work.who(), &Subject::call(call.facts(work.at())))?;
+            call.state.advance(*to, &call.definition.calendar, work.at()).map_err(refusal)?;
+            rows::set_state(work.tx, &permit, &call, *to, work.at()).await?;
+            let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
+            let subject = ("call", code.clone());
+            work.record(Some(call.id), Some(permit.by()), Action::AdvanceCall, subject, details).await?;
+            Ok(())
         })
-        .await?;
-    Ok(summary(app, &call))
+    })
+    .await?;
+    Ok(summary(app, &load_call(app.database.read(), code).await?))
 }
 
 fn refusal(error: AdvanceError) -> Error {

@@ -191,7 +191,7 @@ pub async fn confirm_decision(
     id: DossierId,
     if_match: Option<i64>,
 ) -> Result<DecisionView> {
-    app.write(who, (id, if_match), |work, &(id, if_match)| {
+    let confirmed = app.write_once(who, (id, if_match), |work, &(id, if_match)| {
         Box::pin(async move {
             let tx = work.tx;
             let (call, dossier) = lock_dossier(tx, id).await?;
@@ -221,10 +221,11 @@ pub async fn confirm_decision(
             let details = json!({ "stale": reason, "ranking": confirmed.basis.as_ref().map(|b| b.ranking) });
             let subject = ("dossier", id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::ConfirmDecision, subject, details).await?;
-            Ok(view(&confirmed, grounds.stale(&confirmed, state)))
+            Ok(())
         })
-    })
-    .await
+    });
+    confirmed.await?;
+    show_decision(app, who, id).await?.ok_or_else(Error::not_found)
 }
 
 fn refusal(error: DecisionError) -> Error {

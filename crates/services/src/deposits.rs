@@ -241,7 +241,7 @@ fn restored(
 /// # Errors
 /// `not-now` unless it is filed, not found inadmissible, and nobody was told the outcome yet.
 pub async fn withdraw(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<()> {
-    app.write(who, id, |work, &id| {
+    app.write_once(who, id, |work, &id| {
         Box::pin(async move {
             let (call, dossier, filing) = hold_filed(work, id).await?;
             let permit = permit::<acts::WithdrawDossier>(work.who(), &about(work.at(), &call, &dossier))?;

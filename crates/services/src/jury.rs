@@ -87,7 +87,7 @@ pub struct Invitation {
 
 /// Invites a juror: a seat, and a message to whoever has no account yet.
 pub async fn invite_juror(app: &Arrival, who: Option<&Actor>, code: &str, invitation: &Invitation) -> Result<Uuid> {
-    app.write(who, (code.to_owned(), invitation.clone()), |work, (code, invitation)| {
+    app.write_once(who, (code.to_owned(), invitation.clone()), |work, (code, invitation)| {
         Box::pin(async move {
             let call = hold_call(work.tx, code).await?;
             let permit = permit::<acts::ManageJury>(work.who(), &Subject::call(call.facts(work.at())))?;
@@ -291,7 +291,7 @@ pub async fn assign_dossiers(
     remove: &[DossierId],
 ) -> Result<()> {
     let given = (code.to_owned(), seat, add.to_vec(), remove.to_vec());
-    app.write(who, given, |work, (code, seat, add, remove)| {
+    app.write_once(who, given, |work, (code, seat, add, remove)| {
         Box::pin(async move {
             let (tx, seat) = (work.tx, *seat);
             let call = hold_call(tx, code).await?;
@@ -417,7 +417,7 @@ pub struct Conflict {
 
 /// Accepts to sit, and declares conflicts or that there are none: no seat gives access before. Each one excludes the seat at once; a later declaration adds to it.
 pub async fn declare_conflicts(app: &Arrival, who: Option<&Actor>, code: &str, conflicts: &[Conflict]) -> Result<()> {
-    app.write(who, (code.to_owned(), conflicts.to_vec()), |work, (code, conflicts)| {
+    app.write_once(who, (code.to_owned(), conflicts.to_vec()), |work, (code, conflicts)| {
         Box::pin(async move {
             let tx = work.tx;
             let call = hold_call(tx, code).await?;
@@ -495,7 +495,7 @@ pub async fn impose_recusal(
     seat: SeatId,
     conflict: &Conflict,
 ) -> Result<()> {
-    app.write(who, (code.to_owned(), seat, conflict.clone()), |work, (code, seat, conflict)| {
+    app.write_once(who, (code.to_owned(), seat, conflict.clone()), |work, (code, seat, conflict)| {
         Box::pin(async move {
             let (tx, seat) = (work.tx, *seat);
             let call = hold_call(tx, code).await?;

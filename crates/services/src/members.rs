@@ -115,7 +115,7 @@ pub async fn invite_member(
     id: OrganisationId,
     input: &MemberInput,
 ) -> Result<Vec<MemberView>> {
-    app.write(who, (id, input.clone()), |work, (id, input)| {
+    app.write_once(who, (id, input.clone()), |work, (id, input)| {
         Box::pin(async move {
             let (tx, id) = (work.tx, *id);
             let permit = hold_members(work, id).await?;
@@ -220,7 +220,7 @@ async fn hold(work: &Work<'_>, id: InvitationId) -> Result<Invitation> {
 
 /// Says yes: the person to an invitation, a member to a request.
 pub async fn accept_invitation(app: &Arrival, who: Option<&Actor>, id: InvitationId) -> Result<()> {
-    app.write(who, id, |work, &id| {
+    app.write_once(who, id, |work, &id| {
         Box::pin(async move {
             work.who().ok_or(ami_domain::policy::Denial::SignInFirst)?;
             let open = hold(work, id).await?;
@@ -268,7 +268,7 @@ pub async fn decline_invitation(app: &Arrival, who: Option<&Actor>, id: Invitati
 /// # Errors
 /// `siret-unknown` when none is registered with it, `member-exists` or `invitation-exists`, `too-many-invitations`.
 pub async fn request_to_join(app: &Arrival, who: Option<&Actor>, siret: &str) -> Result<()> {
-    app.write(who, siret.to_owned(), |work, siret| {
+    app.write_once(who, siret.to_owned(), |work, siret| {
         Box::pin(async move {
             let tx = work.tx;
             let who = work.who();

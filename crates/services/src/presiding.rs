@@ -70,7 +70,7 @@ pub async fn list_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str) ->
 
 /// Opens a locked sheet again, as the chair, with a reason; whoever wrote it gets a message.
 pub async fn reopen_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
-    app.write(who, (id, reason.to_owned()), |work, (id, reason)| {
+    app.write_once(who, (id, reason.to_owned()), |work, (id, reason)| {
         Box::pin(async move {
             let (call, dossier, sheet, subject) = hold_sheet(work, *id).await?;
             let permit = permit::<acts::ReopenSheet>(work.who(), &subject)?;

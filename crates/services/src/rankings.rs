@@ -3,6 +3,7 @@
 mod inputs;
 mod insights;
 mod print;
+mod recompute;
 mod view;
 
 use std::cmp::Reverse;
@@ -28,6 +29,7 @@ pub use insights::{
     RobustnessView, SeverityView, WeightView,
 };
 pub use print::{LotFigures, figures};
+pub use recompute::{Recomputed, recompute_ranking};
 pub use view::{
     RankedCriterion, RankedDossier, RankedElimination, RankedGroup, RankedLot, RankingSummary, RankingView,
 };

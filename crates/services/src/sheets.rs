@@ -332,7 +332,7 @@ pub(crate) fn refusal(call: &Call, error: SheetError) -> Error {
 
 /// Locks one's own sheet. `if_match` is the revision that its juror has seen: what is signed is that.
 pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, if_match: Option<i64>) -> Result<SheetView> {
-    app.write(who, (id, if_match), |work, &(id, if_match)| {
+    let locked = app.write_once(who, (id, if_match), |work, &(id, if_match)| {
         Box::pin(async move {
             let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::LockSheet>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
@@ -342,8 +342,9 @@ pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, if_matc
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;
             let subject = ("dossier", dossier.id.to_string());
             work.record(Some(call.id), Some(permit.by()), Action::LockSheet, subject, json!({ "sheet": id })).await?;
-            Ok(view(&call, &sheet, &dossier, &filings))
+            Ok(())
         })
-    })
-    .await
+    });
+    locked.await?;
+    show_sheet(app, who, id).await
 }

@@ -12,7 +12,7 @@ use ami_domain::grid::{Aggregation, Grid, Measure, Threshold, TieBreaker};
 use ami_domain::ids::DossierId;
 use ami_domain::jury::{Voice, is_recused};
 use ami_scoring::{self as scoring, Marks, Rational};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::view::About;
 use crate::contents::read_answers;
@@ -20,18 +20,18 @@ use crate::filed::Filings;
 use crate::{Arrival, Error, Result};
 
 /// Everything that the result depends on. Its JSON is what the snapshot's hash is of.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Inputs {
     call: String,
     version: i64,
     grid: Grid,
     /// Of the jurors who count more than once, by label.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) voices: BTreeMap<String, u32>,
     dossiers: Vec<InputDossier>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct InputDossier {
     number: String,
     lot: String,
