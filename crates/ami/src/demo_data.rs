@@ -205,7 +205,7 @@ impl Loader<'_> {
             if i > 0 {
                 self.fill(&app, call, *account, id, applicant, lot).await?;
                 let actor = self.actor(*account).await?;
-                deposits::deposit_dossier(&app, Some(&actor), id).await?;
+                deposits::deposit_dossier(&app, Some(&actor), id, None).await?;
             }
         }
         Ok(())
@@ -258,7 +258,7 @@ impl Loader<'_> {
                 let id = self.begin(&app, call, *account, *organisation, lot).await?;
                 self.fill(&app, call, *account, id, applicant, lot).await?;
                 let actor = self.actor(*account).await?;
-                deposits::deposit_dossier(&app, Some(&actor), id).await?;
+                deposits::deposit_dossier(&app, Some(&actor), id, None).await?;
                 filed.push((id, applicant, lot.clone()));
                 self.bar.inc(1);
             }

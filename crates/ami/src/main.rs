@@ -34,7 +34,12 @@ struct Cli {
 
 impl Cli {
     fn read() -> Self {
-        let mut command = Self::command().help_template(HELP).mut_subcommands(|c| c.help_template(HELP));
+        let french = |c: clap::Command| {
+            c.help_template(HELP).subcommand_help_heading("Commandes").subcommand_value_name("COMMANDE")
+        };
+        let mut command = Self::command()
+            .help_template(HELP)
+            .mut_subcommands(|c| french(c).mut_subcommands(french).disable_help_subcommand(true));
         // clap adds its own `help` here, and one below it.
         command.build();
         let about = |c: clap::Command| c.about("Affiche cette aide, ou celle d’une commande");

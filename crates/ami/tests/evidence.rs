@@ -9,8 +9,10 @@ use ami::evidence::report;
 use ami_database::ConnectionTrait as _;
 use ami_database::journal::Broken;
 use ami_services::evidence::{Finding, Verification, last_signed, sign_heads, verify_journal};
+use ami_services::rankings::{Recomputed, recompute_ranking};
 use ami_services::{access, journal};
 use common::{World, databases};
+use rocket::http::Method;
 use serde_json::json;
 
 /// Each table of history with a column of its own.
@@ -44,6 +46,8 @@ async fn history(world: &World) {
     let (applicant, organisation, data) = world.applicant(1).await;
     let dossier = world.complete_draft(&applicant, &organisation, &data, "ALI-01").await;
     world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
+    let change = format!("/api/v1/dossiers/{dossier}/deposit");
+    assert_eq!(world.send(Some(&applicant), Method::Delete, &change, None).await.status, 204);
     world.set_clock("2027-03-15T11:00:01Z");
     world.advance(&officer, "admissibility").await;
     world.put(&officer, &format!("/dossiers/{dossier}/admissibility"), json!({ "admissible": true })).await;
@@ -212,6 +216,28 @@ async fn who_read_what_is_kept_once_an_hour_with_its_hash() {
         let juror = world.sign_in_again("juror").await;
         world.get(&juror, &format!("/sheets/{sheet}")).await.ok();
         assert!(access::keep_readings(&world.app.now()).await.unwrap() >= 1);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_stored_ranking_is_computed_again_and_what_differs_is_said() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        let conn = world.app.database.read();
+        let call = ami_database::calls::find_by_code(conn, "AMI-ALI-2027").await.unwrap().unwrap();
+        let id = ami_database::rankings::rankings(conn, call.id).await.unwrap()[0].id;
+        let again = async || recompute_ranking(&world.app.now(), id).await.unwrap();
+        assert!(matches!(again().await, Recomputed::Same { dossiers: 1, .. }));
+        // Whoever owns the database changes what came out, then what went in.
+        let on = if database == "sqlite" { "" } else { " ON rankings" };
+        sql(&world, &format!("DROP TRIGGER tg_rankings_no_update{on}")).await.unwrap();
+        sql(&world, "UPDATE rankings SET result = replace(result, 'insufficient', 'ranked')").await.unwrap();
+        let Recomputed::Result { first, engine: None } = again().await else { panic!("the result differs") };
+        assert!(first.0.ends_with("/dossiers/0/status"), "{first:?}");
+        sql(&world, "UPDATE rankings SET inputs = inputs || ' '").await.unwrap();
+        assert!(matches!(again().await, Recomputed::Inputs { .. }));
         world.end().await;
     }
 }

@@ -156,6 +156,7 @@ async fn a_name_that_changes_after_closing_is_not_the_one_that_was_filed() {
         assert_eq!(row["organisation"], name);
 
         // The ranking, the decisions and their exports.
+        world.advance(officer, "hearings").await;
         let ranking = world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
         let lots = ranking["lots"].as_array().unwrap();
         let lot = lots.iter().find(|lot| lot["code"] == "ALI-07").unwrap();
@@ -217,7 +218,14 @@ async fn a_change_under_way_at_closing_leaves_what_was_filed() {
         assert_eq!((&lot["deposited"], &lot["drafts"]), (&json!(1), &json!(0)));
         let page = scene.page(&scene.applicant, &format!("/dossiers/{}", scene.dossier)).await;
         assert!(page.contains("reste valable tant que vous n'avez pas déposé de nouveau"), "{page}");
+        assert!(world.deliver().await.iter().any(|m| m.body.contains("RESTE VALABLE")), "its people are told");
         assert_eq!(scene.deposit().await.problem(), (422, "incomplete".into()));
+        // Sealed until closing, the draft like what was filed.
+        for path in
+            [format!("/dossiers/{}", scene.dossier), format!("/pieces/{removed}"), format!("/pieces/{replaced}")]
+        {
+            assert_eq!(world.get(officer, &path).await.status, 404, "{path}");
+        }
         assert_eq!(scene.view().await["deposits"].as_array().unwrap().len(), 1);
 
         let juror = scene.marking().await;
@@ -235,6 +243,7 @@ async fn a_change_under_way_at_closing_leaves_what_was_filed() {
             assert_eq!(world.get(who, &format!("/pieces/{replaced}")).await.status, 404, "never filed");
         }
         // The ranking breaks ties with what was filed.
+        world.advance(officer, "hearings").await;
         world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
         let conn = world.app.database.read();
         let call = ami_database::calls::find_by_code(conn, "AMI-ALI-2027").await.unwrap().unwrap();
@@ -272,7 +281,12 @@ async fn a_change_is_filed_or_dropped() {
             assert_eq!((&draft["answers"], &draft["pieces"]), (&filed["answers"], &filed["pieces"]));
             assert_eq!(scene.delete("change").await.status, 204);
         }
-        assert_eq!(scene.delete("deposit").await.status, 204);
+        // The same on the pages.
+        for (act, editing) in [("modifier", true), ("abandonner", false), ("modifier", true)] {
+            let path = format!("/dossiers/{}/{act}", scene.dossier);
+            assert_eq!(scene.world.send(Some(&scene.applicant), Method::Post, &path, None).await.status, 303, "{act}");
+            assert_eq!(scene.view().await["editing"], editing);
+        }
         scene.answer(json!({ "3.05": "Changé depuis" })).await.ok();
         assert_eq!(scene.deposit().await.ok()["version"], 2);
         let view = scene.view().await;
@@ -333,6 +347,7 @@ async fn a_dossier_is_read_under_the_version_of_its_deposit() {
         let label = scene.view().await["lot_label"].clone();
         let juror = scene.marking().await;
         scene.declare(&juror).await;
+        scene.world.advance(&scene.officer, "hearings").await;
         let ranking = scene.world.post(&scene.officer, &format!("{CALL}/rankings"), json!({})).await.ok();
         scene.correct_call().await;
         for who in [&juror, &scene.officer] {

@@ -36,7 +36,9 @@ fn every_help_is_in_french() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|command| *command != "help")
         .collect();
-    assert_eq!(commands, ["demo", "serve", "migrate", "create-administrator", "score", "openapi"]);
+    let all_commands =
+        ["demo", "serve", "migrate", "create-administrator", "outbox", "journal", "ranking", "score", "openapi"];
+    assert_eq!(commands, all_commands);
     assert_eq!(all, help(&["help"]));
     assert_french(&["--help"], &all);
     for command in commands {
@@ -44,6 +46,16 @@ fn every_help_is_in_french() {
             assert_french(&[command, form], &help(&[command, form]));
         }
         assert_eq!(help(&["help", command]), help(&[command, "--help"]));
+    }
+    for below in [
+        ["outbox", "status"],
+        ["outbox", "resume"],
+        ["outbox", "retry"],
+        ["journal", "verify"],
+        ["ranking", "recompute"],
+    ] {
+        let form = [below[0], below[1], "--help"];
+        assert_french(&form, &help(&form));
     }
     assert_french(&["help", "help"], &help(&["help", "help"]));
     assert!(help(&["--version"]).starts_with("ami "));

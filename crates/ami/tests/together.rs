@@ -6,7 +6,8 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Got, World, databases};
+use ami_database::ConnectionTrait as _;
+use common::{Got, Person, World, databases};
 use futures_util::future::join_all;
 use rocket::http::Method;
 use serde_json::{Value, json};
@@ -162,4 +163,70 @@ async fn two_members_who_remove_each_other_leave_one() {
         assert_eq!(left, 1);
         world.end().await;
     }
+}
+
+#[rocket::async_test]
+async fn a_deposit_that_could_not_be_kept_counts_at_its_arrival_by_its_ticket() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.set_clock("2027-03-15T10:50:00Z");
+        world.published().await;
+        let (person, organisation, data) = world.applicant(1).await;
+        let id = world.complete_draft(&person, &organisation, &data, "ALI-01").await;
+        let other = world.complete_draft(&person, &organisation, &data, "ALI-02").await;
+        world.set_clock("2027-03-15T10:59:58Z");
+        // Another program holds the database.
+        let holder = world.app.database.snapshot().await.unwrap();
+        let hold = if database == "sqlite" { "UPDATE pulse SET at = at" } else { "LOCK TABLE dossiers" };
+        holder.execute_unprepared(hold).await.unwrap();
+        let path = |id: &str| format!("/api/v1/dossiers/{id}/deposit");
+        let refused = world.send(Some(&person), Method::Post, &path(&id), Some(json!({}))).await;
+        assert_eq!(refused.status, 503, "{}", refused.text());
+        assert!(refused.text().contains("rien n'a été enregistré"), "{}", refused.text());
+        let ticket = refused.json()["ticket"].as_str().unwrap().to_owned();
+        holder.rollback().await.unwrap();
+
+        // After closing: without it too late, with it as early as it was; for this dossier and this person only.
+        world.set_clock("2027-03-15T11:10:00Z");
+        let person = world.sign_in_again("applicant 1").await;
+        let with = async |who: &Person, id: &str, ticket: &str| {
+            let body = Some(b"{}".to_vec());
+            world.send_with(Some(who), Method::Post, &path(id), body, &[("Deposit-Ticket", ticket)]).await
+        };
+        assert_eq!(world.post(&person, &format!("/dossiers/{id}/deposit"), json!({})).await.status, 409);
+        assert_eq!(with(&person, &other, &ticket).await.problem(), (422, "ticket".into()));
+        assert_eq!(with(&person, &id, "x.y.z").await.problem(), (422, "ticket".into()));
+        assert_eq!(with(&person, &id, &person.token).await.problem(), (422, "ticket".into()));
+        let stranger = world.person("stranger", false).await;
+        assert_eq!(with(&stranger, &id, &ticket).await.problem(), (422, "ticket".into()));
+        let receipt = with(&person, &id, &ticket).await.ok();
+        assert_eq!(receipt["deposited_at"], "2027-03-15T10:59:58Z");
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_ticket_is_spent_by_a_change_and_by_time() {
+    let world = World::new("sqlite").await;
+    world.set_clock("2027-03-15T10:50:00Z");
+    world.published().await;
+    let (person, organisation, data) = world.applicant(1).await;
+    let id = world.complete_draft(&person, &organisation, &data, "ALI-01").await;
+    let ticket = ami_services::tickets::issue_ticket(&world.app.now(), person.account, id.parse().unwrap()).unwrap();
+    let path = format!("/api/v1/dossiers/{id}/deposit");
+    let with = async || world.send_with(Some(&person), Method::Post, &path, None, &[("Deposit-Ticket", &ticket)]).await;
+    world.set_clock("2027-03-15T11:00:01Z");
+    // Words typed just after closing are kept, and were not there when the deposit arrived.
+    let etag = world.get(&person, &format!("/dossiers/{id}")).await.etag.unwrap();
+    world.patch(&person, &format!("/dossiers/{id}/answers"), Some(&etag), json!({ "3.05": "Autre titre" })).await.ok();
+    assert_eq!(with().await.problem(), (409, "ticket-changed".into()));
+    let person = world.sign_in_again("applicant 1").await;
+    let late = async |at: &str| {
+        world.set_clock(at);
+        let person = world.sign_in_again("applicant 1").await;
+        world.send_with(Some(&person), Method::Post, &path, None, &[("Deposit-Ticket", &ticket)]).await.problem()
+    };
+    drop(person);
+    assert_eq!(late("2027-03-15T11:20:00.000001Z").await, (409, "ticket-late".into()));
+    world.end().await;
 }

@@ -3,12 +3,14 @@
 use std::io::Cursor;
 
 use ami_services::{Error, Kind, Problem};
-use rocket::http::{ContentType, Header, Status};
+use rocket::http::{ContentType, Header, Method, Status};
 use rocket::request::Request;
 use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::guards::Arrived;
 
 /// RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,6 +31,9 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub(crate) current: Option<Value>,
+    /// For a deposit that could not be kept: sent again with it, it counts at the instant of this attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket: Option<String>,
 }
 
 /// One wrong value.
@@ -89,7 +94,26 @@ pub(crate) fn problem(error: &Error) -> ProblemBody {
         detail: sentence(error.code, &error.args),
         errors: error.problems.iter().map(field).collect(),
         current: error.current.clone(),
+        ticket: None,
     }
+}
+
+/// The same, for the request that it answers: a deposit that could not be kept gets its ticket.
+pub(crate) fn problem_of(error: &Error, request: &Request<'_>) -> ProblemBody {
+    ProblemBody { ticket: ticket(error, request), ..problem(error) }
+}
+
+fn ticket(error: &Error, request: &Request<'_>) -> Option<String> {
+    if error.kind != Kind::Unavailable || request.method() != Method::Post {
+        return None;
+    }
+    let segments: Vec<&str> = request.uri().path().segments().collect();
+    let (["api", "v1", "dossiers", id, "deposit"] | ["dossiers", id, "depot"]) = segments.as_slice() else {
+        return None;
+    };
+    let app = Arrived::of(request)?;
+    // Whose it is stands in the token itself: the database may be away.
+    ami_services::tickets::issue_ticket(app, crate::guards::named_by_token(request)?, id.parse().ok()?)
 }
 
 /// An error of the API.
@@ -103,8 +127,12 @@ impl<E: Into<Error>> From<E> for ApiError {
 }
 
 impl<'r> Responder<'r, 'static> for ApiError {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        let answer = respond(status(self.0.kind), &problem(&self.0), ContentType::new("application", "problem+json"));
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let answer = respond(
+            status(self.0.kind),
+            &problem_of(&self.0, request),
+            ContentType::new("application", "problem+json"),
+        );
         answer.map(|answer| retry_after(&self.0, answer))
     }
 }

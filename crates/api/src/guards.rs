@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
+use ami_domain::ids::AccountId;
 use ami_services::accounts::{self, Signed, SignedIn};
 use ami_services::attempts::Asker;
 use ami_services::dossiers::Seen;
@@ -167,6 +168,14 @@ async fn identify(request: &Request<'_>) -> Result<Who, Error> {
         return Err(Error::new(Kind::Forbidden, "origin"));
     }
     Ok(Who(signed))
+}
+
+/// The account that a request's access token names, by its signature alone.
+pub(crate) fn named_by_token(request: &Request<'_>) -> Option<AccountId> {
+    let app = Arrived::of(request)?;
+    let bearer = request.headers().get_one("Authorization").and_then(|header| header.strip_prefix("Bearer "));
+    let cookie = request.cookies().get(named(ACCESS, app.settings.is_secure())).map(Cookie::value);
+    app.keys.verify(bearer.or(cookie)?.trim(), app.at).map(|claims| claims.sub.into())
 }
 
 fn is_safe(method: Method) -> bool {

@@ -20,6 +20,8 @@ use crate::writer::Writer;
 const READERS: u32 = 12;
 /// How long a read waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a writer waits for another program that holds SQLite's file.
+const HELD: Duration = Duration::from_secs(5);
 
 /// The database: a pool that reads, and beside it a writer that no reader waits for.
 ///
@@ -329,12 +331,12 @@ pub(crate) async fn open(url: &str, most: u32, queries: &Arc<AtomicU64>) -> Resu
                 .pragma("synchronous", "FULL")
                 .pragma("recursive_triggers", "ON")
                 .foreign_keys(true)
-                .busy_timeout(PATIENCE)
+                .busy_timeout(HELD)
         });
     } else {
         // A lock that does not come, or somebody who went away inside a transaction, holds nobody up for long.
         options.map_sqlx_postgres_opts(|o| {
-            o.options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")])
+            o.options([("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "30s")])
         });
     }
     let mut connection = sea_orm::Database::connect(options).await?;

@@ -503,3 +503,25 @@ pub async fn pieces(conn: &impl ConnectionTrait, id: DossierId) -> Result<Vec<Pi
 pub async fn find_piece(conn: &impl ConnectionTrait, id: PieceId) -> Result<Option<Piece>> {
     pieces::Entity::find_by_id(id.uuid()).one(conn).await?.map(piece).transpose()
 }
+
+/// When anything of a draft last changed: an answer, or a file that came or went.
+pub async fn last_change(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Timestamp>> {
+    let answers = answers::Entity::find()
+        .select_only()
+        .column_as(answers::Column::UpdatedAt.max(), "at")
+        .filter(answers::Column::DossierId.eq(id.uuid()))
+        .into_tuple::<Option<i64>>()
+        .one(conn)
+        .await?;
+    let files = pieces::Entity::find()
+        .select_only()
+        .column_as(pieces::Column::UploadedAt.max(), "came")
+        .column_as(pieces::Column::RemovedAt.max(), "went")
+        .filter(pieces::Column::DossierId.eq(id.uuid()))
+        .into_tuple::<(Option<i64>, Option<i64>)>()
+        .one(conn)
+        .await?;
+    let (came, went) = files.unwrap_or_default();
+    let last = [answers.flatten(), came, went].into_iter().flatten().max();
+    last.map(|at| instant(TABLE, "changed", id, at)).transpose()
+}

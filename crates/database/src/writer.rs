@@ -95,15 +95,11 @@ impl Database {
                 };
                 let connection = connection.clone();
                 let task = tokio::spawn(async move {
-                    let done = timeout(LENGTH, again_and_again(&connection, &given, &act)).await;
+                    let done = again_and_again(&connection, &given, &act).await;
                     drop(place);
                     done
                 });
-                match task.await {
-                    Ok(Ok(outcome)) => outcome,
-                    Ok(Err(_)) => Err(DatabaseError::Unanswered("it took too long".into()).into()),
-                    Err(panic) => Err(DatabaseError::Unanswered(panic.to_string()).into()),
-                }
+                task.await.unwrap_or_else(|panic| Err(DatabaseError::Unanswered(panic.to_string()).into()))
             }
         }
     }
@@ -148,6 +144,7 @@ async fn again_and_again<A, T, E: Failure>(
     given: &A,
     act: &impl for<'t> Fn(&'t Tx, &'t A) -> Doing<'t, T, E>,
 ) -> std::result::Result<T, E> {
+    let started = Instant::now();
     let mut tries = 0;
     loop {
         tries += 1;
@@ -157,12 +154,13 @@ async fn again_and_again<A, T, E: Failure>(
             Err(DatabaseError::Away(_)) if tries == 1 => continue,
             Err(error) => return Err(error.into()),
         };
-        let error = match act(&tx, given).await {
-            Ok(value) => match tx.0.commit().await.map_err(DatabaseError::from) {
-                Ok(()) => return Ok(value),
-                Err(error @ DatabaseError::Again(_)) => E::from(error),
-                Err(error @ DatabaseError::Constraint(_)) => return Err(error.into()),
-                Err(error) => return Err(DatabaseError::Unanswered(error.to_string()).into()),
+        let error = match timeout(LENGTH, act(&tx, given)).await.unwrap_or_else(|_| Err(DatabaseError::Busy.into())) {
+            Ok(value) => match timeout(LENGTH, tx.0.commit()).await.map(|done| done.map_err(DatabaseError::from)) {
+                Ok(Ok(())) => return Ok(value),
+                Ok(Err(error @ DatabaseError::Again(_))) => E::from(error),
+                Ok(Err(error @ DatabaseError::Constraint(_))) => return Err(error.into()),
+                Ok(Err(error)) => return Err(DatabaseError::Unanswered(error.to_string()).into()),
+                Err(_) => return Err(DatabaseError::Unanswered("the commit took too long".into()).into()),
             },
             Err(error) => {
                 // At worst the connection is given back broken, and replaced.
@@ -170,7 +168,7 @@ async fn again_and_again<A, T, E: Failure>(
                 error
             }
         };
-        if !error.is_transient() || tries == TRIES {
+        if !error.is_transient() || tries == TRIES || started.elapsed() > PATIENCE {
             return Err(error);
         }
         tokio::time::sleep(Duration::from_millis(u64::from(tries * tries))).await;

@@ -181,6 +181,12 @@ fn id_at<T: From<Uuid>>(at: Timestamp) -> T {
 }
 
 impl Arrival {
+    /// The same request, at the instant at which it first arrived.
+    #[must_use]
+    pub(crate) fn as_if_at(self, at: Timestamp) -> Self {
+        Self { at, ..self }
+    }
+
     /// A fresh id, ordered by the instant of arrival.
     pub fn id<T: From<Uuid>>(&self) -> T {
         id_at(self.at)

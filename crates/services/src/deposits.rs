@@ -16,21 +16,35 @@ use crate::contents::{Loaded, load_draft};
 use crate::outbox::{self, Enclosure};
 use crate::pieces::let_go;
 use crate::receipts::{self, Receipt};
+use crate::tickets::arrival_by_ticket;
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, lock_dossier};
 
 /// Files a dossier at the instant at which the request arrived, so that a queue never makes anyone late.
 ///
 /// # Errors
 /// `closed` after closing, `not-open` before opening, `incomplete` with every gap; nothing of the draft is lost then, and an
-/// earlier deposit goes on counting.
-pub async fn deposit_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Receipt> {
-    let deposit = app.write_once(who, id, |work, &id| {
+/// earlier deposit goes on counting. With the ticket of an attempt that could not be kept it counts at that instant;
+/// `ticket-changed` when the draft is no longer what it was then.
+pub async fn deposit_dossier(
+    app: &Arrival,
+    who: Option<&Actor>,
+    id: DossierId,
+    ticket: Option<&str>,
+) -> Result<Receipt> {
+    let arrived = ticket.map(|ticket| arrival_by_ticket(app, who, id, ticket)).transpose()?;
+    let app = &arrived.map_or_else(|| app.clone(), |at| app.clone().as_if_at(at));
+    let deposit = app.write_once(who, (id, arrived), |work, &(id, arrived)| {
         Box::pin(async move {
             let tx = work.tx;
             let (call, dossier) = lock_dossier(tx, id).await?;
             let subject = about(work.at(), &call, &dossier);
             decide(Action::ReadOwnDossier, work.who(), &subject)?;
             let permit = permit::<acts::DepositDossier>(work.who(), &subject)?;
+            if let Some(at) = arrived
+                && dossiers::last_change(tx.read(), id).await?.is_some_and(|changed| changed > at)
+            {
+                return Err(Error::new(Kind::Conflict, "ticket-changed"));
+            }
             let loaded = load_draft(work.at(), tx.read(), call, dossier).await?;
             let gaps = loaded.gaps();
             let deposit: DepositId = work.id();

@@ -38,6 +38,7 @@ pub mod rankings;
 pub mod receipts;
 pub mod review;
 pub mod sheets;
+pub mod tickets;
 pub mod tokens;
 
 pub use ami_domain::policy::Actor;

@@ -105,6 +105,28 @@ impl Keys {
         self.sign_claims(&Claims { sub: account, fam: sign_in, iat: now.as_second(), exp })
     }
 
+    /// Signs something else than an access token: `kind` tells what, and neither is ever taken for the other.
+    ///
+    /// # Errors
+    /// When there is no key, or the claims are no JSON object.
+    pub fn sign_as(&self, kind: &str, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+        let Some(key) = self.0.first() else {
+            return Err(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat.into());
+        };
+        let header = Header { typ: Some(kind.to_owned()), kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, claims, &key.encoding)
+    }
+
+    /// Reads what [`Keys::sign_as`] signed as `kind`.
+    pub fn read_as<T: serde::de::DeserializeOwned>(&self, kind: &str, token: &str) -> Option<T> {
+        let header = decode_header(token).ok().filter(|header| header.typ.as_deref() == Some(kind))?;
+        let key = self.0.iter().find(|k| Some(&k.id) == header.kid.as_ref())?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        Some(decode::<T>(token, &key.decoding, &validation).ok()?.claims)
+    }
+
     /// Reads an access token; `None` unless one of the keys signed it and it is still good.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
         self.verify_claims(token).filter(|claims: &Claims| claims.exp > now.as_second())
@@ -137,7 +159,7 @@ impl Keys {
 
     /// The claims of one kind: those of another lack its fields and do not read.
     fn verify_claims<T: DeserializeOwned + Clone>(&self, token: &str) -> Option<T> {
-        let header = decode_header(token).ok()?;
+        let header = decode_header(token).ok().filter(|header| header.typ.as_deref() == Some("JWT"))?;
         let key = self.0.iter().find(|k| Some(&k.id) == header.kid.as_ref())?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         // Against the application's clock, by whoever asks.

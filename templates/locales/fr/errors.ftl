@@ -134,3 +134,6 @@ error-filter-lot = Cet appel n'a pas de lot « { $value } ». Choisissez un lot 
 error-filter-state = « { $value } » n'est pas un état de dossier. Choisissez un état de la liste.
 error-decision-firm = Rien n'a changé depuis cette décision : il n'y a rien à confirmer.
 error-sum-too-large = La somme de ces montants dépasse ce qui se calcule. Corrigez les montants de l'appel.
+error-ticket = Ce ticket de dépôt n'est pas celui de ce dossier. Déposez sans lui.
+error-ticket-late = Ce ticket de dépôt a plus de trente minutes : il ne permet plus de faire compter le dépôt à son heure. Écrivez au service qui suit l'appel.
+error-ticket-changed = Le dossier a changé depuis cette tentative de dépôt : elle ne peut plus compter à son heure. Si l'appel est encore ouvert, déposez le dossier normalement.

@@ -189,11 +189,25 @@ async fn piece_content(app: &Arrived, who: Who, piece: Id) -> Result<Content, Ap
     Ok(Content { view, object })
 }
 
-/// Files the dossier.
-#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Receipt), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
+/// The ticket of an attempt that could not be kept.
+struct Ticket(Option<String>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Ticket {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        Outcome::Success(Self(request.headers().get_one("Deposit-Ticket").map(str::to_owned)))
+    }
+}
+
+/// Files the dossier. A `503` carries a `ticket`: sent again within half an hour in `Deposit-Ticket`, it makes the deposit count
+/// at the instant of that first attempt.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("Deposit-Ticket" = Option<String>, Header)), responses((status = 200, body = Receipt), (status = 503, body = crate::answer::ProblemBody), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/dossiers/<id>/deposit")]
-async fn deposit(app: &Arrived, who: Who, id: Id) -> Api<Receipt> {
-    Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), id.get()).await?))
+async fn deposit(app: &Arrived, who: Who, id: Id, ticket: Ticket) -> Api<Receipt> {
+    let ticket = ticket.0.as_deref();
+    Ok(Answer::ok(deposits::deposit_dossier(app, who.actor(), id.get(), ticket).await?))
 }
 
 /// Begins to change what was filed. The deposit counts until the next one takes its place.

@@ -396,10 +396,11 @@ async fn deposit(ctx: Ctx<'_>, id: Id) -> Html {
     ctx.page("deposit", &json!({ "dossier": dossier, "service": call.service, "notice": notice }))
 }
 
-#[post("/dossiers/<id>/depot")]
-async fn deposit_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+#[post("/dossiers/<id>/depot", data = "<form>")]
+async fn deposit_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
     let dossier: DossierId = id.get();
-    match deposits::deposit_dossier(ctx.app, ctx.who.actor(), dossier).await {
+    let ticket = Some(form.get("ticket")).filter(|ticket| !ticket.is_empty());
+    match deposits::deposit_dossier(ctx.app, ctx.who.actor(), dossier, ticket).await {
         Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier}/recu"), Some("deposited")),
         Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
         Err(e) => Err(e.into()),

@@ -144,7 +144,7 @@ impl<'r> Responder<'r, 'static> for PageError {
 }
 
 fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static> {
-    let problem = crate::answer::problem(error);
+    let problem = crate::answer::problem_of(error, request);
     let status = crate::answer::status(error.kind);
     if request.headers().contains("X-Autosave") {
         let body = json!({ "detail": problem.detail });
