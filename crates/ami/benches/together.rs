@@ -21,7 +21,7 @@ fn line(what: &str, database: &str, mut times: Vec<Duration>, all: Duration) {
         at(50),
         at(99),
         at(100),
-        times.len() as f64 / all.as_secs_f64()
+        f64::from(u32::try_from(times.len()).unwrap()) / all.as_secs_f64()
     );
 }
 

@@ -391,7 +391,7 @@ async fn officer_ranks(browser: &mut Browser) {
     browser.wait_for("Les notes sont scellées").await;
     browser.go("/gestion/AMI-ALI-2027-JURY").await;
     browser.tick("//summary[.='Passer aux auditions']").await;
-    browser.press("Confirmer : passer aux auditions").await;
+    browser.tick("//button[@name='state' and @value='hearings']").await;
     browser.wait_for("Auditions").await;
     browser.go("/gestion/AMI-ALI-2027-JURY/classements").await;
     browser.press("Calculer un classement").await;

@@ -98,13 +98,15 @@ async fn link_scope(tx: &Tx, scope: String, acts: Vec<journal_pending::Model>, n
     insert(tx, journal_heads::Model { scope, seq, hash: previous, linked_at: stored(now) }).await
 }
 
-async fn last_head(conn: &impl ConnectionTrait, scope: &str) -> Result<Option<journal_heads::Model>> {
-    Ok(journal_heads::Entity::find()
+/// The end of one chain; `None` before its first entry.
+pub async fn last_head(conn: &impl ConnectionTrait, scope: &str) -> Result<Option<Head>> {
+    let newest = journal_heads::Entity::find()
         .filter(journal_heads::Column::Scope.eq(scope))
         .order_by_desc(journal_heads::Column::Seq)
         .limit(1)
         .one(conn)
-        .await?)
+        .await?;
+    Ok(newest.map(|row| Head { scope: row.scope, seq: row.seq, hash: row.hash }))
 }
 
 fn chained(previous: &str, row: &journal::Model) -> String {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ami_database::access::{self as rows, Reading, hour};
 use ami_database::journal;
+use ami_domain::ids::AccountId;
 use ami_domain::journal::Act;
 use ami_domain::policy::Actor;
 use jiff::SignedDuration;
@@ -44,9 +45,14 @@ impl Arrival {
     /// Notes that somebody read a thing.
     pub(crate) fn note_reading(&self, who: Option<&Actor>, kind: &str, object: impl ToString) {
         if let Some(actor) = who {
-            let (kind, object) = (kind.to_owned(), object.to_string());
-            self.access.add([Reading { hour: hour(self.at), account: actor.account, kind, object }]);
+            self.note_access(actor.account, kind, object);
         }
+    }
+
+    /// The same, for whoever has just signed in.
+    pub(crate) fn note_access(&self, account: AccountId, kind: &str, object: impl ToString) {
+        let (kind, object) = (kind.to_owned(), object.to_string());
+        self.access.add([Reading { hour: hour(self.at), account, kind, object }]);
     }
 }
 

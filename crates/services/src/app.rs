@@ -183,7 +183,7 @@ fn id_at<T: From<Uuid>>(at: Timestamp) -> T {
 impl Arrival {
     /// The same request, at the instant at which it first arrived.
     #[must_use]
-    pub(crate) fn as_if_at(self, at: Timestamp) -> Self {
+    pub(crate) fn arrived_at(self, at: Timestamp) -> Self {
         Self { at, ..self }
     }
 

@@ -32,7 +32,7 @@ pub async fn deposit_dossier(
     ticket: Option<&str>,
 ) -> Result<Receipt> {
     let arrived = ticket.map(|ticket| arrival_by_ticket(app, who, id, ticket)).transpose()?;
-    let app = &arrived.map_or_else(|| app.clone(), |at| app.clone().as_if_at(at));
+    let app = &arrived.map_or_else(|| app.clone(), |at| app.clone().arrived_at(at));
     let deposit = app.write_once(who, (id, arrived), |work, &(id, arrived)| {
         Box::pin(async move {
             let tx = work.tx;
@@ -65,7 +65,7 @@ pub async fn deposit_dossier(
             let sha256 = rows::insert_deposit(tx, &permit, &deposit, &loaded.applicant).await?;
             dossiers::save_state(tx, &permit, &deposited).await?;
             // Its facts are fixed here; it is drawn when somebody asks for it or a message takes it along.
-            let (document, receipt) = receipts::issue(work, &loaded.call.definition, &deposit, sha256).await?;
+            let (document, receipt) = receipts::issue(work, &loaded.call, &deposit, sha256).await?;
             let details = json!({ "version": version, "sha256": receipt.content_sha256 });
             let subject = ("dossier", id.to_string());
             work.record(Some(loaded.call.id), Some(permit.by()), Action::DepositDossier, subject, details).await?;

@@ -165,6 +165,7 @@ async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call
     let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
     let mut call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
     decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
+    app.note_reading(who, "ranking", id);
     // It is read by the grid that it was computed with.
     call.definition = ami_database::calls::version(conn, &call, snapshot.call_version).await?;
     call.version = snapshot.call_version;

@@ -1,7 +1,8 @@
 //! Receipts: their facts are fixed with the deposit, and what is shown, printed and sent is made of them.
 
+use ami_database::calls::{self, Call};
 use ami_database::documents::{self as rows, Document, DocumentKind, Subject};
-use ami_database::{calls, deposits, dossiers};
+use ami_database::{deposits, dossiers};
 use ami_documents::{ReceiptDocument, ReceiptPiece};
 use ami_domain::call::{CallDefinition, day, implicit_rejection_day};
 use ami_domain::deposit::Deposit;
@@ -94,6 +95,9 @@ pub(crate) struct ReceiptRecord {
     implicit_rejection_on: jiff::civil::Date,
     pieces: Vec<RecordedPiece>,
     content_sha256: String,
+    /// The end of the call's journal at that instant, entry and hash: printed, it proves what came before.
+    #[serde(default)]
+    journal: Option<(i64, String)>,
     demonstration: bool,
 }
 
@@ -162,6 +166,7 @@ impl ReceiptRecord {
             implicit_rejection_on: implicit,
             pieces: pieces.collect(),
             content_sha256,
+            journal: None,
             demonstration: definition.demonstration,
         })
     }
@@ -217,11 +222,15 @@ struct Standing {
 /// Fixes the facts of a deposit's receipt, in the deposit's own transaction; gives the document, which is drawn later.
 pub(crate) async fn issue(
     work: &Work<'_>,
-    definition: &CallDefinition,
+    call: &Call,
     deposit: &Deposit,
     content_sha256: String,
 ) -> Result<(Document, Receipt)> {
-    let record = ReceiptRecord::new(definition, deposit, content_sha256, work.at())?;
+    let head = ami_database::journal::last_head(work.tx.read(), &call.id.to_string()).await?;
+    let record = ReceiptRecord {
+        journal: head.map(|head| (head.seq, head.hash)),
+        ..ReceiptRecord::new(&call.definition, deposit, content_sha256, work.at())?
+    };
     let document = keep(work, deposit.id, &record).await?;
     Ok((document, record.into_view(Standing { counts: true, replaced_by: None })))
 }
@@ -259,6 +268,9 @@ pub(crate) fn draw(record: &str) -> Result<Vec<u8>> {
         ("Lot".into(), format!("{} — {}", record.lot, record.lot_label)),
         ("Structure".into(), format!("{} (SIRET {})", record.organisation, record.siret)),
     ];
+    if let Some((seq, hash)) = record.journal {
+        facts.push(("Journal de l'appel".into(), format!("acte {seq}, empreinte {hash}")));
+    }
     if record.made_at != record.deposited_at {
         let late = format!("{}, d'après le dépôt conservé", ami_views::date_time(record.made_at));
         facts.push(("Établi le".into(), late));

@@ -248,6 +248,7 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
     if !officer {
         decide(Action::ReadAssigned, who, &subject)?;
     }
+    app.note_reading(who, "dossier", id);
     let loaded = load_filed(conn, call, dossier).await?;
     let today = if officer { deposits::filed_of(conn, id).await? } else { None };
     let definition = &*loaded.definition;

@@ -13,8 +13,6 @@ const PACKAGES: [(&str, &str); 3] =
 /// What looks at dependencies, built once into cargo's own folder of programs.
 const DENY: (&str, &str) = ("deny", "^0.20");
 const MACHETE: (&str, &str) = ("machete", "^0.9");
-/// Crates whose manifests still name what nothing uses.
-const NOT_YET_USED_UP: [&str; 3] = ["api", "database", "services"];
 /// Names a clone of the database of known vulnerabilities.
 const ADVISORY_DB: &str = "AMI_ADVISORY_DB";
 /// The accessibility checker, from the npm registry.
@@ -122,8 +120,7 @@ fn unused(parts: &mut Parts, not_run: &mut Vec<String>) -> Result<(), String> {
         not_run.push("unused dependencies (cargo-machete could not be installed)".into());
         return Ok(());
     }
-    let looked_at = members.iter().filter(|folder| !NOT_YET_USED_UP.iter().any(|name| folder.ends_with(name)));
-    parts.step("unused dependencies", cargo(&["machete"]).args(looked_at))
+    parts.step("unused dependencies", cargo(&["machete"]).args(members))
 }
 
 /// The folders of the workspace's crates.

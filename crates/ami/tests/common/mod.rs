@@ -355,10 +355,10 @@ impl World {
                 "name": format!("Juror {n}"), "email": format!("juror-{n}@demonstration.example"),
                 "college": "experts", "voice": "deliberative",
             });
-            let seat = self.post(&officer, &format!("/calls/AMI-ALI-2027/seats"), invitation).await.ok()["id"].clone();
+            let seat = self.post(&officer, "/calls/AMI-ALI-2027/seats", invitation).await.ok()["id"].clone();
             let asked = json!({ "seat": seat, "add": [dossier] });
-            assert_eq!(self.post(&officer, &format!("/calls/AMI-ALI-2027/assignments"), asked).await.status, 204);
-            self.post(&person, &format!("/calls/AMI-ALI-2027/declaration"), json!({ "conflicts": [] })).await;
+            assert_eq!(self.post(&officer, "/calls/AMI-ALI-2027/assignments", asked).await.status, 204);
+            self.post(&person, "/calls/AMI-ALI-2027/declaration", json!({ "conflicts": [] })).await;
             let sheets = self.get(&person, "/jury/sheets").await.ok();
             jurors.push((person, sheets["items"][0]["id"].as_str().unwrap().to_owned()));
         }

@@ -128,6 +128,7 @@ pub async fn sign_in(app: &Arrival, email: &str, password: &str, asker: &Asker) 
             })
         })
         .await?;
+    app.note_access(begun.account, "sign-in", begun.account);
     let browser = Some(browser_of(app, begun.account, known)?);
     Ok(SignedIn { browser, ..signed_in(app, begun)? })
 }
