@@ -119,8 +119,9 @@ fn main() -> ExitCode {
     if let Command::Score(args) = &cli.command {
         return score::run(args);
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AMI_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,aws=warn,hyper=warn,rocket=error"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AMI_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn,aws=warn,hyper=warn,rocket=error")
+    });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let run = async {
         match cli.command {

@@ -37,6 +37,8 @@ impl Things {
             .replace("<piece>", &self.piece)
             .replace("<seat>", &self.seat)
             .replace("<member>", "01890000-0000-7000-8000-000000000000")
+            .replace("<lot>", "ALI-01")
+            .replace("<figure>", "ranks.svg")
             .replace("<path>", "none.css")
     }
 }
@@ -125,16 +127,19 @@ async fn every_route_answers_every_role_as_the_table_says() {
     let mut routes: Vec<(String, Method)> =
         world.client.rocket().routes().map(|r| (r.uri.to_string(), r.method)).collect();
     routes.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
+    // Two handlers stand behind one address: the ranking, and the same with `.pdf`.
+    let twice: Vec<(String, Method)> = routes
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| (format!("{}.pdf", pair[0].0), pair[0].1))
+        .collect();
     routes.dedup();
+    routes.extend(twice);
+    routes.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
     let names: Vec<&str> = people.iter().map(|(n, _)| *n).collect();
     let mut table = format!("{:<7} {:<52} {}\n", "", "", names.join(" "));
     for (route, method) in &routes {
-        // Signing somebody out, or a page of one's own that changes the scene for the others, is tried elsewhere.
-        let ends_something = matches!(
-            (route.as_str(), method),
-            ("/deconnexion" | "/dossiers/<id>/retirer" | "/api/v1/dossiers/<id>/withdrawal", _)
-                | ("/api/v1/session", Method::Delete)
-        );
+        let ends_something = ends_something(route, *method);
         let path = things.path(route);
         let mut line = String::new();
         for (name, person) in &people {
@@ -156,6 +161,49 @@ async fn every_route_answers_every_role_as_the_table_says() {
     let expected = std::fs::read_to_string(committed).unwrap();
     assert_eq!(expected, table, "answers changed: look at every line, then commit with UPDATE_ROUTES=1");
     world.end().await;
+}
+
+/// Signing somebody out, or a page of one's own that changes the scene for the others: tried last, by those who may, below.
+fn ends_something(route: &str, method: Method) -> bool {
+    matches!(
+        (route, method),
+        ("/deconnexion" | "/dossiers/<id>/retirer" | "/api/v1/dossiers/<id>/withdrawal", _)
+            | ("/api/v1/session", Method::Delete)
+    )
+}
+
+/// Withdrawal is the applicant's alone, and ends what others read; signing out ends one's own session and nobody else's.
+#[rocket::async_test]
+async fn withdrawing_and_signing_out_end_what_they_say() {
+    for by_page in [false, true] {
+        let mut world = World::new("sqlite").await;
+        world.call.rules.officers_see_marks_while_marking = true;
+        let (people, things) = scene(&world).await;
+        let path = if by_page { "/dossiers/<id>/retirer" } else { "/api/v1/dossiers/<id>/withdrawal" };
+        let path = things.path(path);
+        let send = async |person: Option<&Person>, method: Method, path: &str| {
+            world.send_with(person, method, path, Some(b"{}".to_vec()), &[]).await.status
+        };
+        for (name, person) in people.iter().filter(|(name, _)| *name != "applicant") {
+            let status = send(person.as_ref(), Method::Post, &path).await;
+            assert!(matches!(status, 401 | 404), "{name}: {status}");
+        }
+        let person = |name: &str| people.iter().find(|(n, _)| *n == name).unwrap().1.as_ref();
+        let status = send(person("applicant"), Method::Post, &path).await;
+        assert_eq!(status, if by_page { 303 } else { 204 });
+        let sheet = format!("/api/v1/sheets/{}", things.sheet);
+        let body = Some(json!({ "marks": { "A1": 1 } }).to_string().into_bytes());
+        let late = world.send_with(person("juror"), Method::Patch, &sheet, body, &[]).await;
+        assert!(late.status < 500, "{}", late.text());
+
+        let out = if by_page { (Method::Post, "/deconnexion") } else { (Method::Delete, "/api/v1/session") };
+        let status = send(person("juror"), out.0, out.1).await;
+        assert!(matches!(status, 204 | 303), "{status}");
+        for (name, status) in [("juror", 401), ("officer", 200)] {
+            assert_eq!(send(person(name), Method::Get, "/api/v1/me").await, status, "{name}");
+        }
+        world.end().await;
+    }
 }
 
 /// What nobody but the dossier's own people may ever be told, whatever the table says.
