@@ -77,6 +77,8 @@ enum Command {
     Outbox(Outbox),
     #[command(about = "Vérifie le journal des actes", subcommand)]
     Journal(Journal),
+    #[command(about = "Vérifie toute l’installation : dépôts, fichiers, accusés, journal, classements, décisions")]
+    Check(Config),
     #[command(about = "Vérifie un classement conservé", subcommand)]
     Ranking(Ranking),
     Score(score::ScoreArgs),
@@ -132,6 +134,7 @@ fn main() -> ExitCode {
             Command::CreateAdministrator { config, email, name } => {
                 server::create_administrator(config.file.as_deref(), &email, &name).await
             }
+            Command::Check(config) => evidence::check(config.file.as_deref()).await,
             Command::Ranking(Ranking::Recompute { id, config }) => {
                 evidence::recompute(config.file.as_deref(), &id).await
             }

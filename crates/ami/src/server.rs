@@ -258,7 +258,7 @@ pub async fn run(
     Ok(())
 }
 
-fn settings(config: &Checked) -> Settings {
+pub(crate) fn settings(config: &Checked) -> Settings {
     Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: false }
 }
 

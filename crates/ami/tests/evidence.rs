@@ -8,6 +8,7 @@ use ami::demo_data::{self, Accounts};
 use ami::evidence::report;
 use ami_database::ConnectionTrait as _;
 use ami_database::journal::Broken;
+use ami_services::check::{Fault, check_installation};
 use ami_services::evidence::{Finding, Verification, last_signed, sign_heads, verify_journal};
 use ami_services::rankings::{Recomputed, recompute_ranking};
 use ami_services::{access, journal};
@@ -240,4 +241,48 @@ async fn a_stored_ranking_is_computed_again_and_what_differs_is_said() {
         assert!(matches!(again().await, Recomputed::Inputs { .. }));
         world.end().await;
     }
+}
+
+#[rocket::async_test]
+async fn a_check_finds_each_thing_that_is_not_as_it_was_stored() {
+    for database in databases() {
+        let world = World::new(database).await;
+        history(&world).await;
+        let check = async || check_installation(&world.app.now(), true).await.unwrap();
+        let clean = check().await;
+        assert_eq!(clean.faults, []);
+        assert!(clean.deposits == 1 && clean.objects >= 8 && clean.rankings == 1, "{clean:?}");
+        // A stored file that is another one; a decision that names another ranking; a content that was touched.
+        let bucket = world.folder.path().join("objects/ami");
+        let piece = sha_named(&bucket);
+        std::fs::write(&piece, b"%PDF-1.7 autre chose").unwrap();
+        assert!(matches!(check().await.faults[..], [Fault::Object(_)]), "{:?}", check().await.faults);
+        for table in ["deposits"] {
+            let on = if database == "sqlite" { String::new() } else { format!(" ON {table}") };
+            sql(&world, &format!("DROP TRIGGER tg_{table}_no_update{on}")).await.unwrap();
+        }
+        sql(&world, "UPDATE deposits SET content = replace(content, 'Tremplin', 'Trempoline')").await.unwrap();
+        assert!(matches!(check().await.faults[..], [Fault::Content(_)]));
+        world.app.storage.ready().await.unwrap();
+        std::fs::remove_file(&piece).unwrap();
+        world.end_as_it_is().await;
+    }
+}
+
+/// The file of some stored object.
+fn sha_named(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.file_name().unwrap().to_string_lossy().starts_with('.') {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found.remove(0)
 }

@@ -36,8 +36,18 @@ fn every_help_is_in_french() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|command| *command != "help")
         .collect();
-    let all_commands =
-        ["demo", "serve", "migrate", "create-administrator", "outbox", "journal", "ranking", "score", "openapi"];
+    let all_commands = [
+        "demo",
+        "serve",
+        "migrate",
+        "create-administrator",
+        "outbox",
+        "journal",
+        "check",
+        "ranking",
+        "score",
+        "openapi",
+    ];
     assert_eq!(commands, all_commands);
     assert_eq!(all, help(&["help"]));
     assert_french(&["--help"], &all);

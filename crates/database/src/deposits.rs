@@ -137,6 +137,30 @@ pub async fn holds_piece(conn: &impl ConnectionTrait, dossier: DossierId, piece:
     Ok(found.is_some())
 }
 
+/// The ids of deposits, in their order, after one.
+pub async fn ids_after(conn: &impl ConnectionTrait, after: Option<DepositId>, limit: u64) -> Result<Vec<DepositId>> {
+    let mut some = deposits::Entity::find().select_only().column(deposits::Column::Id);
+    if let Some(after) = after {
+        some = some.filter(deposits::Column::Id.gt(after.uuid()));
+    }
+    let ids = some.order_by_asc(deposits::Column::Id).limit(limit).into_tuple::<Uuid>().all(conn).await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
+/// Dossiers that are filed and have no deposit.
+pub async fn dossiers_without(conn: &impl ConnectionTrait) -> Result<Vec<DossierId>> {
+    let filed = Query::select().column(deposits::Column::DossierId).from(deposits::Entity).to_owned();
+    let ids = dossiers::Entity::find()
+        .select_only()
+        .column(dossiers::Column::Id)
+        .filter(dossiers::Column::State.ne(DossierStateName::Draft.as_str()))
+        .filter(dossiers::Column::Id.not_in_subquery(filed))
+        .into_tuple::<Uuid>()
+        .all(conn)
+        .await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
 /// One deposit.
 ///
 /// # Errors

@@ -158,6 +158,23 @@ pub async fn pending(conn: &impl ConnectionTrait) -> Result<(u64, Option<Timesta
     Ok((count, oldest))
 }
 
+/// Whether an act on a subject is recorded, linked or not, whose details hold a text.
+pub async fn tells(conn: &impl ConnectionTrait, action: &str, subject: &str, text: &str) -> Result<bool> {
+    let linked = journal::Entity::find()
+        .filter(journal::Column::Action.eq(action))
+        .filter(journal::Column::Subject.eq(subject))
+        .filter(journal::Column::Details.contains(text))
+        .count(conn)
+        .await?;
+    let waiting = journal_pending::Entity::find()
+        .filter(journal_pending::Column::Action.eq(action))
+        .filter(journal_pending::Column::Subject.eq(subject))
+        .filter(journal_pending::Column::Details.contains(text))
+        .count(conn)
+        .await?;
+    Ok(linked + waiting > 0)
+}
+
 /// Every scope that has entries, heads, or a call.
 pub async fn scopes(conn: &impl ConnectionTrait) -> Result<BTreeSet<String>> {
     let entries = journal::Entity::find().select_only().column(journal::Column::Scope).distinct();

@@ -14,6 +14,7 @@ pub mod accounts;
 mod app;
 pub mod attempts;
 pub mod calls;
+pub mod check;
 mod contents;
 pub mod decisions;
 pub mod deposits;

@@ -411,6 +411,11 @@ impl World {
     /// Ends the embedded storage's server, with nothing left over.
     pub(crate) async fn end(self) {
         self.assert_nothing_left().await;
+        self.end_as_it_is().await;
+    }
+
+    /// The same, after a test that broke something on purpose.
+    pub(crate) async fn end_as_it_is(self) {
         drop(self.client);
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
