@@ -53,7 +53,7 @@ async fn carried_over(database: &str) {
     let mut rows = vec![
         format!("INSERT INTO accounts VALUES ({account}, 'a@demonstration.example', 'A', NULL, NULL, FALSE, 0, NULL)"),
         format!(
-            "INSERT INTO organisations VALUES ({organisation}, 'Nom', '73282932000074', NULL, 'association', 0, {account})"
+            "INSERT INTO organisations VALUES ({organisation}, 'Nom', '73282932000074', NULL, 'association', 0, {account}, NULL)"
         ),
         format!("INSERT INTO calls VALUES ({call}, 'AMI', 'published', 1, '{definition}', 0, 0, 0)"),
     ];

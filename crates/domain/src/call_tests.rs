@@ -71,6 +71,7 @@ fn numbers_that_no_call_has_are_named() {
             "rules.implicit_rejection_months".to_owned(),
             format!("lots.{}.capacity", lot(0)),
             format!("lots.{}.ceiling_cents", lot(1)),
+            "lots".to_owned(),
         ]
     );
 }
