@@ -103,7 +103,7 @@ async fn a_row_goes_only_by_an_erasure_that_names_it() {
         let world = World::new(database).await;
         history(&world).await;
         let id = if database == "sqlite" { "lower(hex(id))" } else { "replace(id::text, '-', '')" };
-        let (erasure, _) = if database == "sqlite" { ("randomblob(16)", "") } else { ("gen_random_uuid()", "") };
+        let erasure = if database == "sqlite" { "randomblob(16)" } else { "gen_random_uuid()" };
         let named = format!(
             "INSERT INTO erasures (id, table_name, row_id, sha256, reason, visa, at) \
              SELECT {erasure}, 'answer_history', {id}, 'x', 'durée écoulée', 'visa 12', 0 FROM answer_history LIMIT 1"
@@ -253,36 +253,15 @@ async fn a_check_finds_each_thing_that_is_not_as_it_was_stored() {
         assert_eq!(clean.faults, []);
         assert!(clean.deposits == 1 && clean.objects >= 8 && clean.rankings == 1, "{clean:?}");
         // A stored file that is another one; a decision that names another ranking; a content that was touched.
-        let bucket = world.folder.path().join("objects/ami");
-        let piece = sha_named(&bucket);
+        let piece = world.bucket().join(&world.objects()[0]);
         std::fs::write(&piece, b"%PDF-1.7 autre chose").unwrap();
         assert!(matches!(check().await.faults[..], [Fault::Object(_)]), "{:?}", check().await.faults);
-        for table in ["deposits"] {
-            let on = if database == "sqlite" { String::new() } else { format!(" ON {table}") };
-            sql(&world, &format!("DROP TRIGGER tg_{table}_no_update{on}")).await.unwrap();
-        }
+        let on = if database == "sqlite" { "" } else { " ON deposits" };
+        sql(&world, &format!("DROP TRIGGER tg_deposits_no_update{on}")).await.unwrap();
         sql(&world, "UPDATE deposits SET content = replace(content, 'Tremplin', 'Trempoline')").await.unwrap();
         assert!(matches!(check().await.faults[..], [Fault::Content(_)]));
         world.app.storage.ready().await.unwrap();
         std::fs::remove_file(&piece).unwrap();
         world.end_as_it_is().await;
     }
-}
-
-/// The file of some stored object.
-fn sha_named(folder: &std::path::Path) -> std::path::PathBuf {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.file_name().unwrap().to_string_lossy().starts_with('.') {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found.remove(0)
 }

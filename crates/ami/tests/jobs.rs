@@ -426,7 +426,7 @@ async fn a_test_that_leaves_something_over_fails() {
     let leavings: [fn(&World); 2] = [
         |world| std::fs::write(world.folder.path().join("spool/1.upload"), "").unwrap(),
         |world| {
-            let folder = world.folder.path().join("objects/ami/pieces/00");
+            let folder = world.bucket().join("pieces/00");
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("0193"), "").unwrap();
         },

@@ -375,9 +375,7 @@ impl World {
 
     /// The secret of the newest link that was sent to somebody.
     pub(crate) async fn link_to(&self, email: &str) -> String {
-        let sent = self.deliver().await;
-        let mail = sent.iter().find(|m| m.recipient == email && m.body.contains("jeton=")).unwrap();
-        mail.body.split("jeton=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+        self.links(email).await.pop().unwrap()
     }
 
     /// Nothing is left over: a message that cannot be written or sent, a file on its way in, an object that no row names.
@@ -400,12 +398,24 @@ impl World {
     /// Objects in the embedded storage that no row names.
     pub(crate) async fn orphans(&self) -> Vec<String> {
         let known = ami_database::dossiers::object_keys(self.app.database.read()).await.unwrap();
-        let bucket = self.folder.path().join("objects/ami");
-        files(&bucket)
+        self.objects().into_iter().filter(|key| !known.contains(key)).collect()
+    }
+
+    /// The keys of the objects in the embedded storage, in order; each is the file of that name in [`Self::bucket`].
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let bucket = self.bucket();
+        let mut keys: Vec<String> = files(&bucket)
             .iter()
             .filter_map(|file| file.strip_prefix(&bucket).ok()?.to_str().map(str::to_owned))
-            .filter(|key| !key.split('/').any(|part| part.starts_with('.')) && !known.contains(key))
-            .collect()
+            .filter(|key| !key.split('/').any(|part| part.starts_with('.')))
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    /// Where the embedded storage keeps its objects.
+    pub(crate) fn bucket(&self) -> std::path::PathBuf {
+        self.folder.path().join("objects/ami")
     }
 
     /// Ends the embedded storage's server, with nothing left over.
