@@ -8,7 +8,7 @@ use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{AccountId, CallId};
 use ami_domain::policy::{CallFacts, Permit, acts};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -164,11 +164,20 @@ pub async fn insert_call(
 
 /// The call with this code.
 pub async fn find_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<Call>> {
+    of_code(conn, code, None).await
+}
+
+async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: Option<LockType>) -> Result<Option<Call>> {
     // PostgreSQL takes no U+0000 in a text, not even to look for it.
     if code.contains('\0') {
         return Ok(None);
     }
-    calls::Entity::find().filter(calls::Column::Code.eq(code)).one(conn).await?.map(call).transpose()
+    let found = calls::Entity::find().filter(calls::Column::Code.eq(code));
+    let found = match lock {
+        Some(lock) => found.lock(lock),
+        None => found,
+    };
+    found.one(conn).await?.map(call).transpose()
 }
 
 /// The call with this id.
@@ -183,18 +192,12 @@ pub async fn find_for_share(tx: &Tx, id: CallId) -> Result<Option<Call>> {
 
 /// The call with this code, which stays as it is until the transaction ends.
 pub async fn find_by_code_for_share(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    if code.contains('\0') {
-        return Ok(None);
-    }
-    calls::Entity::find().filter(calls::Column::Code.eq(code)).lock_shared().one(&tx.0).await?.map(call).transpose()
+    of_code(&tx.0, code, Some(LockType::Share)).await
 }
 
 /// The call with this code, for whoever moves it on: nobody writes under its state until the transaction ends.
 pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    if code.contains('\0') {
-        return Ok(None);
-    }
-    calls::Entity::find().filter(calls::Column::Code.eq(code)).lock_exclusive().one(&tx.0).await?.map(call).transpose()
+    of_code(&tx.0, code, Some(LockType::Update)).await
 }
 
 /// Every call, newest first.

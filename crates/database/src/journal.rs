@@ -40,6 +40,18 @@ pub async fn append(tx: &Tx, id: Uuid, act: &Act) -> Result<()> {
     insert(tx, row).await
 }
 
+/// Whether an act waits to be linked.
+pub async fn waits(conn: &impl ConnectionTrait) -> Result<bool> {
+    Ok(journal_pending::Entity::find()
+        .select_only()
+        .column(journal_pending::Column::Id)
+        .limit(1)
+        .into_tuple::<Uuid>()
+        .one(conn)
+        .await?
+        .is_some())
+}
+
 /// Links recorded acts at the end of their chains, oldest first; gives how many. Several servers may do it at once: an act is
 /// linked by one of them, and a chain grows at one end.
 pub async fn link(tx: &Tx, now: Timestamp) -> Result<usize> {
@@ -209,7 +221,7 @@ pub enum Broken {
 /// Walks a chain from its beginning, a page of entries at a time, and says where it first breaks; its end otherwise.
 pub async fn verify(conn: &impl ConnectionTrait, scope: &str) -> Result<std::result::Result<Head, Broken>> {
     let mut at = Head { scope: scope.to_owned(), seq: 0, hash: GENESIS.to_owned() };
-    let mut last_head = 0;
+    let mut marked = 0;
     loop {
         let rows = journal::Entity::find()
             .filter(journal::Column::Scope.eq(scope))
@@ -234,21 +246,17 @@ pub async fn verify(conn: &impl ConnectionTrait, scope: &str) -> Result<std::res
                 if head.hash != row.hash {
                     return Ok(Err(Broken::Head(head.seq)));
                 }
-                last_head = head.seq;
+                marked = head.seq;
             }
             at.seq = row.seq;
             at.hash = row.hash;
         }
     }
-    let beyond = last_head_of(conn, scope).await?;
+    let beyond = last_head(conn, scope).await?.map(|head| head.seq);
     Ok(match beyond {
         Some(seq) if seq > at.seq => Err(Broken::Cut(at.seq + 1)),
         None if at.seq == 0 && !scope.is_empty() => Err(Broken::Missing),
-        _ if last_head < at.seq => Err(Broken::Unlinked(last_head + 1)),
+        _ if marked < at.seq => Err(Broken::Unlinked(marked + 1)),
         _ => Ok(at),
     })
-}
-
-async fn last_head_of(conn: &impl ConnectionTrait, scope: &str) -> Result<Option<i64>> {
-    Ok(last_head(conn, scope).await?.map(|head| head.seq))
 }

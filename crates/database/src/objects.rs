@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select,
 };
 
 use crate::connection::stored;
@@ -38,15 +38,19 @@ pub async fn spare(tx: &Tx, key: &str) -> Result<bool> {
     Ok(spared.rows_affected == 1)
 }
 
+/// Whether the time of an object has come.
+pub async fn due(conn: &impl ConnectionTrait, now: Timestamp) -> Result<bool> {
+    Ok(due_at(now).limit(1).one(conn).await?.is_some())
+}
+
+fn due_at(now: Timestamp) -> Select<doomed_objects::Entity> {
+    doomed_objects::Entity::find().filter(doomed_objects::Column::After.lte(stored(now)))
+}
+
 /// Claims objects whose time has come, at most `limit`: nobody spares them any more.
 pub async fn claim(tx: &Tx, now: Timestamp, limit: u64) -> Result<Vec<String>> {
-    let rows = doomed_objects::Entity::find()
-        .filter(doomed_objects::Column::After.lte(stored(now)))
-        .order_by_asc(doomed_objects::Column::After)
-        .limit(limit)
-        .lock_exclusive()
-        .all(&tx.0)
-        .await?;
+    let oldest = due_at(now).order_by_asc(doomed_objects::Column::After).limit(limit).lock_exclusive();
+    let rows = oldest.all(&tx.0).await?;
     let keys: Vec<String> = rows.into_iter().map(|row| row.object_key).collect();
     if !keys.is_empty() {
         doomed_objects::Entity::update_many()

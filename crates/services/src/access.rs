@@ -8,16 +8,13 @@ use ami_database::journal;
 use ami_domain::ids::AccountId;
 use ami_domain::journal::Act;
 use ami_domain::policy::Actor;
-use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Arrival, Error, Result};
+use crate::{Arrival, Result};
 
 /// Readings that may wait; past that the oldest hours give way, and the log says how many.
 const MOST: usize = 50_000;
-/// How long readings are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// Readings that wait to be kept.
 #[derive(Debug, Default)]
@@ -84,10 +81,4 @@ pub async fn keep_readings(app: &Arrival) -> Result<usize> {
         })
         .await;
     kept.inspect_err(|_| app.access.add(readings))
-}
-
-/// Removes readings that were kept long enough.
-pub async fn forget_readings(app: &Arrival) -> Result<u64> {
-    let before = app.at.checked_sub(KEPT).map_err(Error::internal)?;
-    app.write(None, before, |work, before| Box::pin(async move { Ok(rows::forget(work.tx, *before).await?) })).await
 }

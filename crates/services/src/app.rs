@@ -137,11 +137,6 @@ impl App {
     pub fn now(&self) -> Arrival {
         self.at(self.clock.now())
     }
-
-    /// A page of the application, for e-mails.
-    pub fn url(&self, path: &str) -> String {
-        self.settings.url(path)
-    }
 }
 
 impl Settings {

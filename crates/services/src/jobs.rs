@@ -37,6 +37,8 @@ const WRITTEN_DOWN: usize = 600;
 const SWEPT: SignedDuration = SignedDuration::from_hours(1);
 /// How long idempotency keys are kept.
 const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// How long it is kept who read what.
+const READINGS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// How long ended tokens, done jobs and the texts of sent messages are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
@@ -320,8 +322,9 @@ async fn next_sweep(work: &Work<'_>, at: Timestamp) -> Result<()> {
 /// Forgets what is kept for a while only.
 async fn sweep(app: &Arrival) -> Result<()> {
     let before = |kept: SignedDuration| app.at.checked_sub(kept).map_err(Error::internal);
-    app.write(None, (before(KEYS_KEPT)?, before(KEPT)?), |work, &(keys, other)| {
+    app.write(None, (before(KEYS_KEPT)?, before(READINGS_KEPT)?, before(KEPT)?), |work, &(keys, readings, other)| {
         Box::pin(async move {
+            ami_database::access::forget(work.tx, readings).await?;
             ami_database::idempotency::forget(work.tx, keys).await?;
             ami_database::links::forget(work.tx, other).await?;
             ami_database::sign_ins::forget(work.tx, other).await?;
