@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use ami_api::{HttpSettings, Metrics};
@@ -13,7 +14,9 @@ use ami_services::tokens::{self, Keys};
 use ami_services::{App, Clock, Settings, accounts, open_spool, organisations, outbox};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage, StorageSettings};
 use ami_views::Views;
+use rocket::{Build, Rocket};
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Checked};
 use crate::fingerprint::fingerprint;
@@ -227,27 +230,24 @@ pub async fn run(
             })
         },
     ));
-    let numbers = match config.metrics {
-        Some(listen) => {
-            let numbers = ami_api::metrics_rocket(app, metrics, listen).ignite().await?;
-            let stop = numbers.shutdown();
-            let serve = async move {
-                if let Err(error) = numbers.launch().await {
-                    tracing::error!(%listen, error = %error.kind(), "the metrics are not served");
-                }
-            };
-            Some((tokio::spawn(serve), stop))
-        }
-        None => None,
-    };
-    let outcome = rocket.launch().await;
+    let numbers = config.metrics.map(|listen| {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serve = async move {
+            let numbers = ami_api::metrics_rocket(app, metrics, listen);
+            if let Err(error) = launch(numbers, async { drop(stopped.await) }).await {
+                tracing::error!(%listen, error = %error.kind(), "the metrics are not served");
+            }
+        };
+        (tokio::spawn(serve), stop)
+    });
+    let outcome = launch(rocket, asked_to_stop()?).await;
     // What is under way is finished: a message that left and is not noted would leave again.
     drop(stop);
     let _ = jobs.await;
     sequencer.abort();
     keeper::finish(&last).await;
     if let Some((serving, stop)) = numbers {
-        stop.notify();
+        drop(stop);
         let _ = serving.await;
     }
     if let Some(embedded) = embedded {
@@ -256,6 +256,30 @@ pub async fn run(
     outcome
         .map_err(|e| format!("le serveur ne peut pas écouter sur {}:{} ({})", config.address, config.port, e.kind()))?;
     Ok(())
+}
+
+/// Serves until `stop` resolves, then finishes what is under way.
+async fn launch(rocket: Rocket<Build>, stop: impl Future<Output = ()>) -> Result<(), rocket::Error> {
+    let rocket = rocket.ignite().await?;
+    let told = rocket.shutdown();
+    let mut serving = pin!(rocket.launch());
+    tokio::select! {
+        biased;
+        () = stop => told.notify(),
+        done = &mut serving => return done.map(drop),
+    }
+    serving.await.map(drop)
+}
+
+/// Resolves when a service manager or a person at a terminal asks the program to stop.
+fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 pub(crate) fn settings(config: &Checked) -> Settings {

@@ -6,6 +6,8 @@
 #[path = "common/demo.rs"]
 mod demo;
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use ami::demo_data;
 use demo::Demo;
 use reqwest::{Client, Method, StatusCode};
@@ -144,11 +146,24 @@ async fn asked_to_stop_it_finishes_what_is_under_way() {
     while uploads(&data) == 0 {
         tokio::task::yield_now().await;
     }
-    demo.ask_to_stop();
-    // It takes no new connection once it has understood; what is under way goes on.
-    while std::net::TcpStream::connect(demo.ready()["url"].as_str().unwrap().trim_start_matches("http://")).is_ok() {
-        tokio::task::yield_now().await;
-    }
+    // Asked while connections keep arriving, it takes no new one once it has understood; what is under way goes on.
+    let address = demo.ready()["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let (asked, arriving) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                while std::net::TcpStream::connect(&address).is_ok() {
+                    arriving.fetch_add(1, Ordering::Relaxed);
+                }
+                assert!(asked.load(Ordering::Relaxed), "it takes connections until then");
+            });
+        }
+        while arriving.load(Ordering::Relaxed) < 100 {
+            std::thread::yield_now();
+        }
+        asked.store(true, Ordering::Relaxed);
+        demo.ask_to_stop();
+    });
     sender.send(Ok(rest.to_vec())).await.unwrap();
     drop(sender);
     assert_eq!(upload.await.unwrap().unwrap().status(), StatusCode::OK);

@@ -11,8 +11,10 @@ mod pages;
 
 pub use metrics::{Metrics, metrics_rocket};
 
+use std::collections::HashSet;
+
 use ami_services::App;
-use rocket::config::{Config, LogLevel};
+use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::data::{ByteUnit, Limits};
 use rocket::fairing::AdHoc;
 use rocket::http::Header;
@@ -27,6 +29,12 @@ pub struct HttpSettings {
     pub port: u16,
 }
 
+/// Seconds for what is under way when the server stops. Signals are left to whoever launches it, which tells it in the task that
+/// polls it: told by another task while it accepts a connection, it would return without waiting for anything.
+fn told_to_stop(grace: u32, mercy: u32) -> Shutdown {
+    Shutdown { grace, mercy, ctrlc: false, signals: HashSet::new(), ..Shutdown::default() }
+}
+
 /// The server, ready to launch.
 pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
     let config = Config {
@@ -35,7 +43,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         log_level: LogLevel::Off,
         limits: Limits::default().limit("form", ByteUnit::Mebibyte(2)),
         ident: rocket::config::Ident::none(),
-        shutdown: rocket::config::Shutdown { grace: 20, mercy: 5, ..rocket::config::Shutdown::default() },
+        shutdown: told_to_stop(20, 5),
         ..Config::default()
     };
     rocket::custom(config)

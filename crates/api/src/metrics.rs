@@ -137,6 +137,7 @@ pub fn metrics_rocket(app: App, numbers: Metrics, listen: SocketAddr) -> Rocket<
         port: listen.port(),
         log_level: LogLevel::Off,
         ident: rocket::config::Ident::none(),
+        shutdown: crate::told_to_stop(2, 1),
         ..Config::default()
     };
     rocket::custom(config).manage(app).manage(numbers).mount("/", routes![metrics])
