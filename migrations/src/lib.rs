@@ -69,6 +69,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000008_once.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000009_overrides",
+                text: Text::Both(include_str!("m20261125_000009_overrides.sql")),
+                history: &[],
+            }),
         ]
     }
 }

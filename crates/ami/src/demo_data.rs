@@ -11,7 +11,7 @@ use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::SheetChanges;
 use ami_services::{
-    Actor, App, Arrival, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets,
+    Actor, App, Arrival, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets, steps,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};
@@ -189,7 +189,7 @@ impl Loader<'_> {
         let administrator = self.actor(self.administrator).await?;
         calls::create_call(&app, Some(&administrator), serde_json::to_value(call)?, self.officer).await?;
         let officer = self.actor(self.officer).await?;
-        calls::advance_call(&app, Some(&officer), &call.code, CallState::Published).await?;
+        steps::advance_call(&app, Some(&officer), &call.code, CallState::Published, "").await?;
         Ok(())
     }
 
@@ -265,7 +265,7 @@ impl Loader<'_> {
         }
         let app = self.at(call.calendar.closes.checked_add(jiff::SignedDuration::from_hours(24))?);
         let officer = self.actor(self.officer).await?;
-        calls::advance_call(&app, Some(&officer), &call.code, CallState::Admissibility).await?;
+        steps::advance_call(&app, Some(&officer), &call.code, CallState::Admissibility, "").await?;
         for (id, applicant, _) in &filed {
             let finding = (applicant.legal_form == "autre").then(|| {
                 (
@@ -275,7 +275,6 @@ impl Loader<'_> {
             });
             review::examine_dossier(&app, Some(&officer), *id, finding).await?;
         }
-        calls::advance_call(&app, Some(&officer), &call.code, CallState::Marking).await?;
         filed.retain(|(_, applicant, _)| applicant.legal_form != "autre");
         let mut seats = Vec::new();
         for (i, member) in JURY.iter().enumerate() {
@@ -288,6 +287,7 @@ impl Loader<'_> {
             };
             seats.push(jury::invite_juror(&app, Some(&officer), &call.code, &invitation).await?);
         }
+        steps::advance_call(&app, Some(&officer), &call.code, CallState::Marking, "").await?;
         self.bar.inc(5);
         let app = self.at(call.calendar.marking_from.checked_add(jiff::SignedDuration::from_hours(10))?);
         // The councillor of Valfleury steps aside from the commune's, the CCAS's and the inter-municipal body's dossiers.

@@ -26,7 +26,7 @@ async fn pages_send_as_many_statements_as_the_table_says() {
         });
     }
     let [applicant, juror, officer] = &people[..] else { unreachable!("three people") };
-    let state = json!({ "state": "hearings" });
+    let state = json!({ "state": "hearings", "reason": "Délai écoulé" });
     world.post(officer, &format!("/calls/{MARKING}/state"), state).await.ok();
     let ranking = world.post(officer, &format!("/calls/{MARKING}/rankings"), json!({})).await.ok();
     let sheet = world.get(juror, "/jury/sheets").await.ok()["items"][0].clone();

@@ -71,7 +71,8 @@ async fn stale(world: &World, scene: &Scene, dossier: &str) -> Option<String> {
 #[rocket::async_test]
 async fn a_withdrawn_laureate_counts_no_more() {
     for database in databases() {
-        let world = World::new(database).await;
+        let mut world = World::new(database).await;
+        world.call.rules.laureates_per_lot = 2;
         let (scene, _) = decided(&world).await;
         let (applicant, gone) = &scene.dossiers[0];
         let withdrawn =
@@ -97,6 +98,7 @@ async fn an_excluded_dossier_counts_no_more() {
     for database in databases() {
         let mut world = World::new(database).await;
         world.call.rules.officers_see_marks_while_marking = true;
+        world.call.rules.laureates_per_lot = 2;
         let scene = jury::marking(&world, 2, 3).await;
         jury::sign_all(&world, &scene).await;
         rank(&world, &scene).await;
@@ -121,7 +123,8 @@ async fn an_excluded_dossier_counts_no_more() {
 #[rocket::async_test]
 async fn a_late_recusal_unsettles_what_its_juror_had_marked() {
     for database in databases() {
-        let world = World::new(database).await;
+        let mut world = World::new(database).await;
+        world.call.rules.laureates_per_lot = 2;
         let (scene, _) = decided(&world).await;
         let [(_, first), (_, second)] = &scene.dossiers[..] else { unreachable!("two dossiers") };
         let recusals = format!("{CALL}/seats/{}/recusals", scene.jurors[2].seat);
@@ -157,7 +160,8 @@ async fn a_late_recusal_unsettles_what_its_juror_had_marked() {
 #[rocket::async_test]
 async fn a_reopened_sheet_unsettles_until_somebody_confirms() {
     for database in databases() {
-        let world = World::new(database).await;
+        let mut world = World::new(database).await;
+        world.call.rules.laureates_per_lot = 2;
         let (scene, ranking) = decided(&world).await;
         let dossier = &scene.dossiers[0].1;
         let (chair, juror) = (&scene.jurors[0].person, &scene.jurors[1]);
@@ -184,7 +188,8 @@ async fn a_reopened_sheet_unsettles_until_somebody_confirms() {
 #[rocket::async_test]
 async fn another_ranking_unsettles_what_rests_on_the_one_before() {
     for database in databases() {
-        let world = World::new(database).await;
+        let mut world = World::new(database).await;
+        world.call.rules.laureates_per_lot = 2;
         let (scene, _) = decided(&world).await;
         let [(_, first), (_, second)] = &scene.dossiers[..] else { unreachable!("two dossiers") };
         let (chair, juror) = (&scene.jurors[0].person, &scene.jurors[1]);
@@ -208,7 +213,8 @@ async fn another_ranking_unsettles_what_rests_on_the_one_before() {
 
 #[rocket::async_test]
 async fn a_decision_says_why_in_words_that_a_spreadsheet_takes() {
-    let world = World::new("sqlite").await;
+    let mut world = World::new("sqlite").await;
+    world.call.rules.laureates_per_lot = 2;
     let (scene, _) = decided(&world).await;
     let path = format!("/dossiers/{}/decision", scene.dossiers[0].1);
     for reason in [String::new(), "é".repeat(4001)] {

@@ -7,6 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ami_database::ConnectionTrait as _;
+use ami_services::pieces::sweep_objects;
 use common::{Got, Person, World, databases};
 use futures_util::future::join_all;
 use rocket::http::Method;
@@ -59,7 +60,8 @@ async fn a_mark_is_in_before_the_call_moves_on_or_refused() {
         let saves = join_all(jurors.iter().map(|(juror, sheet)| {
             world.patch_owned(juror, format!("/sheets/{sheet}"), json!({ "marks": { "A1": 4 } }))
         }));
-        let advance = world.post(&officer, "/calls/AMI-ALI-2027/state", json!({ "state": "hearings" }));
+        let advance =
+            world.post(&officer, "/calls/AMI-ALI-2027/state", json!({ "state": "hearings", "reason": "Délai" }));
         let (answers, advanced) = tokio::join!(saves, advance);
         served(&answers);
         advanced.ok();
@@ -134,6 +136,57 @@ async fn sixty_deposits_at_the_closing_second_count_at_their_arrival() {
         let (person, id) = &drafts[0];
         let late = world.post(person, &format!("/dossiers/{id}/deposit"), json!({})).await;
         assert_eq!(late.status, 409);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn fifty_uploads_while_the_call_moves_on_are_kept_or_leave_nothing() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.set_clock("2027-03-15T10:59:59.900000Z");
+        let officer = world.published().await;
+        let mut drafts = Vec::new();
+        for number in 1..=10 {
+            let (person, organisation, _) = world.applicant(number).await;
+            for lot in 1..=5 {
+                let begun = json!({ "organisation_id": organisation, "lot": format!("ALI-{lot:02}") });
+                let made = world.post(&person, "/calls/AMI-ALI-2027/dossiers", begun).await.ok();
+                drafts.push((person.clone(), made["id"].as_str().unwrap().to_owned()));
+            }
+        }
+        let many = drafts.len();
+        assert_eq!(many, 50);
+        let answered = tokio::sync::Semaphore::new(0);
+        let upload = async |person: &Person, id: &str| {
+            let path = format!("/api/v1/dossiers/{id}/pieces/P12");
+            let bytes = ami::demo_data::plain_pdf("P12", id);
+            let got = world.send_with(Some(person), Method::Put, &path, Some(bytes), &[]).await;
+            answered.add_permits(1);
+            got
+        };
+        // The clock strikes once some have been answered, and the desk opens: no draft changes from there on.
+        let opening = async {
+            let _some = answered.acquire_many(10).await.unwrap();
+            world.set_clock("2027-03-15T11:00:00.000001Z");
+            world.advance(&officer, "admissibility").await;
+        };
+        let (got, ()) = tokio::join!(join_all(drafts.iter().map(|(p, id)| upload(p, id))), opening);
+        served(&got);
+        let mut kept = 0;
+        for ((person, id), got) in drafts.iter().zip(&got) {
+            assert!(matches!(got.status, 200 | 409), "{}", got.text());
+            let pieces = world.get(person, &format!("/dossiers/{id}")).await.ok()["pieces"].clone();
+            assert_eq!(pieces.as_array().unwrap().len(), usize::from(got.status == 200), "{id}");
+            kept += usize::from(got.status == 200);
+        }
+        assert!(kept >= 10, "{kept}");
+        let (person, id) = &drafts[0];
+        assert_eq!(upload(person, id).await.status, 409);
+        // What was stored and then refused goes with the next sweep, and nothing else does.
+        world.set_clock("2027-03-15T14:00:00Z");
+        sweep_objects(&world.app.now()).await.unwrap();
+        assert_eq!(world.objects().len(), kept);
         world.end().await;
     }
 }

@@ -326,6 +326,8 @@ entities! {
         upsets: i64,
         confirmed_at: Option<i64>,
         confirmed_by: Option<Uuid>,
+        override_rules: Option<String>,
+        override_reason: Option<String>,
     }
     decision_history = "decision_history" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -339,6 +341,8 @@ entities! {
         at: i64,
         by_account: Uuid,
         inputs_sha256: Option<String>,
+        override_rules: Option<String>,
+        override_reason: Option<String>,
     }
     journal_heads = "journal_heads" {
         #[sea_orm(primary_key, auto_increment = false)]

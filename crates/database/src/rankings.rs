@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ami_domain::award::Override;
 use ami_domain::decision::{Basis, Decision, DecisionKind};
 use ami_domain::dossier::DossierStateName;
 use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, RankingId};
@@ -137,6 +138,12 @@ pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<
     row.map(snapshot).transpose()
 }
 
+fn overridden(id: sea_orm::prelude::Uuid, rules: Option<String>, reason: Option<String>) -> Result<Option<Override>> {
+    let Some((rules, reason)) = rules.zip(reason) else { return Ok(None) };
+    let read = serde_json::from_str(&rules).map_err(|_| corrupt("decisions", "override_rules", id, &rules))?;
+    Ok(Some(Override { rules: read, reason }))
+}
+
 fn decision(r: decisions::Model) -> Result<Decision> {
     let kind = DecisionKind::parse(&r.kind).ok_or_else(|| corrupt("decisions", "kind", r.dossier_id, &r.kind))?;
     Ok(Decision {
@@ -150,6 +157,7 @@ fn decision(r: decisions::Model) -> Result<Decision> {
             .zip(r.inputs_sha256)
             .filter(|_| kind.rests_on_ranking())
             .map(|(ranking, inputs_sha256)| Basis { ranking: ranking.into(), inputs_sha256, upsets: r.upsets }),
+        overridden: overridden(r.dossier_id, r.override_rules, r.override_reason)?,
         confirmed: r
             .confirmed_at
             .zip(r.confirmed_by)
@@ -232,6 +240,9 @@ pub async fn save_decision<A: WritesDecision>(
     permitted("decisions", permit.on(), d.dossier)?;
     let ranking_id = d.basis.as_ref().map(|b| b.ranking.uuid());
     let inputs_sha256 = d.basis.as_ref().map(|b| b.inputs_sha256.clone());
+    let codes = |o: &Override| o.rules.iter().map(|r| r.as_str()).collect::<sea_orm::prelude::Json>().to_string();
+    let override_rules = d.overridden.as_ref().map(codes);
+    let override_reason = d.overridden.as_ref().map(|o| o.reason.clone());
     let row = decisions::Model {
         dossier_id: d.dossier.uuid(),
         kind: d.kind.as_str().to_owned(),
@@ -245,6 +256,8 @@ pub async fn save_decision<A: WritesDecision>(
         upsets: d.basis.as_ref().map_or(0, |b| b.upsets),
         confirmed_at: d.confirmed.map(|(at, _)| stored(at)),
         confirmed_by: d.confirmed.map(|(_, by)| by.uuid()),
+        override_rules: override_rules.clone(),
+        override_reason: override_reason.clone(),
     };
     let replace = OnConflict::column(decisions::Column::DossierId)
         .update_columns([
@@ -259,6 +272,8 @@ pub async fn save_decision<A: WritesDecision>(
             decisions::Column::Upsets,
             decisions::Column::ConfirmedAt,
             decisions::Column::ConfirmedBy,
+            decisions::Column::OverrideRules,
+            decisions::Column::OverrideReason,
         ])
         .action_and_where(sea_orm::sea_query::ExprTrait::eq(
             sea_orm::sea_query::Expr::col((decisions::Entity, decisions::Column::Revision)),
@@ -285,6 +300,8 @@ pub async fn save_decision<A: WritesDecision>(
             at: stored(d.confirmed.map_or(d.at, |(at, _)| at)),
             by_account: permit.by().uuid(),
             inputs_sha256,
+            override_rules,
+            override_reason,
         },
     )
     .await

@@ -33,13 +33,15 @@ pub struct DecisionRow {
     pub stale: String,
     /// Why.
     pub reason: String,
+    /// The published rules that it goes beyond and why, in words; empty when it goes beyond none.
+    pub overridden: String,
     /// When, in words; may be empty.
     pub decided_at: String,
     /// By whom.
     pub decided_by: String,
 }
 
-const HEADINGS: [&str; 14] = [
+const HEADINGS: [&str; 15] = [
     "Lot",
     "Territoire",
     "Rang",
@@ -52,6 +54,7 @@ const HEADINGS: [&str; 14] = [
     "Montant annuel (€)",
     "À confirmer",
     "Motif",
+    "Dérogation",
     "Décidé le",
     "Décidé par",
 ];
@@ -89,6 +92,7 @@ pub fn decisions_csv(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
             row.amount_cents.map_or_else(String::new, euros),
             safe(&row.stale),
             safe(&row.reason),
+            safe(&row.overridden),
             safe(&row.decided_at),
             safe(&row.decided_by),
         ])?;
@@ -133,14 +137,15 @@ pub fn decisions_xlsx(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
         }
         sheet.write(line, 10, &row.stale)?;
         sheet.write_with_format(line, 11, &row.reason, &wrap)?;
-        sheet.write(line, 12, &row.decided_at)?;
-        sheet.write(line, 13, &row.decided_by)?;
+        sheet.write_with_format(line, 12, &row.overridden, &wrap)?;
+        sheet.write(line, 13, &row.decided_at)?;
+        sheet.write(line, 14, &row.decided_by)?;
     }
-    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 34, 40, 44, 22]) {
+    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 34, 40, 40, 44, 22]) {
         sheet.set_column_width(column, width)?;
     }
     sheet.set_freeze_panes(1, 0)?;
     let last = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    sheet.autofilter(0, 0, last, 13)?;
+    sheet.autofilter(0, 0, last, 14)?;
     Ok(book.save_to_buffer()?)
 }

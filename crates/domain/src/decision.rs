@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::award::{Override, Rule};
 use crate::dossier::DossierStateName;
 use crate::ids::{AccountId, DossierId, RankingId};
 use crate::jury::names;
@@ -37,6 +38,11 @@ impl DecisionKind {
     /// Whether the jury's opinion stands behind it: a ranking that has the dossier.
     pub const fn rests_on_ranking(self) -> bool {
         matches!(self, Self::Retained | Self::Reserve | Self::Refused)
+    }
+
+    /// Whether it gives the dossier something: support, or a place on the reserve list.
+    pub const fn awards(self) -> bool {
+        matches!(self, Self::Retained | Self::Reserve)
     }
 
     /// Whether it can be decided on a dossier in this state.
@@ -138,6 +144,8 @@ pub struct Decision {
     pub reason: String,
     /// What it rests on, where an opinion of the jury stands behind it.
     pub basis: Option<Basis>,
+    /// The published rules that it goes beyond, and why.
+    pub overridden: Option<Override>,
     /// When somebody confirmed it after something had changed, and who.
     pub confirmed: Option<(Timestamp, AccountId)>,
     /// Grows by one at every correction.
@@ -149,7 +157,7 @@ pub struct Decision {
 }
 
 /// Why a decision was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecisionError {
     /// A retained dossier has an amount above zero.
     #[error("a retained dossier needs an amount above zero")]
@@ -172,6 +180,12 @@ pub enum DecisionError {
     /// The kind does not fit the dossier's state.
     #[error("this decision does not fit a dossier that is {}", .0.as_str())]
     State(DossierStateName),
+    /// It goes beyond published rules and does not say why.
+    #[error("published rules do not allow it: {}", .0.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", "))]
+    Rules(Vec<Rule>),
+    /// The reason for going beyond rules is too long.
+    #[error("a reason of {0} characters for going beyond rules")]
+    OverrideTooLong(usize),
     /// No ranking was computed for the dossier's lot yet.
     #[error("no ranking has been computed")]
     NoRanking,
@@ -186,9 +200,27 @@ pub struct Proposal {
     pub amount_cents: Option<i64>,
     /// Why.
     pub reason: String,
+    /// Why it goes beyond published rules, where it does; empty otherwise.
+    pub override_reason: String,
 }
 
 impl Proposal {
+    /// Its account of going beyond these rules; none when there is none to go beyond, whatever was written.
+    ///
+    /// # Errors
+    /// [`DecisionError::Rules`] without a reason, [`DecisionError::OverrideTooLong`].
+    pub fn override_of(&self, rules: Vec<Rule>) -> Result<Option<Override>, DecisionError> {
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        let reason = text::clean(&self.override_reason);
+        if reason.is_empty() {
+            return Err(DecisionError::Rules(rules));
+        }
+        text::bounded(&reason).map_err(DecisionError::OverrideTooLong)?;
+        Ok(Some(Override { rules, reason }))
+    }
+
     /// Checks it against the dossier: its state, its lot's ceiling, and whether a ranking stands behind it.
     ///
     /// # Errors
@@ -223,7 +255,7 @@ mod tests {
     use super::*;
 
     fn proposal(kind: DecisionKind, amount_cents: Option<i64>, reason: &str) -> Proposal {
-        Proposal { kind, amount_cents, reason: reason.to_owned() }
+        Proposal { kind, amount_cents, reason: reason.to_owned(), override_reason: String::new() }
     }
 
     #[test]
@@ -254,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn going_beyond_a_rule_wants_a_reason_and_only_then_is_one_kept() {
+        let mut retained = proposal(DecisionKind::Retained, Some(100), "");
+        let rules = || vec![Rule::Laureates, Rule::Envelope];
+        assert_eq!(retained.override_of(Vec::new()), Ok(None));
+        assert_eq!(retained.override_of(rules()), Err(DecisionError::Rules(rules())));
+        retained.override_reason = "é".repeat(4_001);
+        assert_eq!(retained.override_of(rules()), Err(DecisionError::OverrideTooLong(4_001)));
+        retained.override_reason = " Deux bassins. ".into();
+        let reason = "Deux bassins.".to_owned();
+        assert_eq!(retained.override_of(rules()), Ok(Some(Override { rules: rules(), reason })));
+        assert_eq!(retained.override_of(Vec::new()), Ok(None));
+    }
+
+    #[test]
     fn a_decision_is_stale_once_its_ground_has_moved() {
         use DossierStateName::{Admissible, Inadmissible, Withdrawn};
         let basis = Basis { ranking: uuid::Uuid::nil().into(), inputs_sha256: "a".into(), upsets: 2 };
@@ -263,6 +309,7 @@ mod tests {
             amount_cents: Some(1),
             reason: String::new(),
             basis: Some(basis),
+            overridden: None,
             confirmed: None,
             revision: 1,
             at: Timestamp::UNIX_EPOCH,

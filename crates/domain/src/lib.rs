@@ -18,6 +18,7 @@
 //! - [`journal`]: the hash chain of the record of acts.
 
 pub mod answer;
+pub mod award;
 pub mod call;
 pub mod completeness;
 pub mod decision;

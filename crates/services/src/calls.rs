@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Call};
-use ami_domain::call::{AdvanceError, CallDefinition, CallState, Phase};
+use ami_domain::call::{CallDefinition, Phase};
 use ami_domain::ids::AccountId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, load_call};
+use crate::{Actor, Arrival, Error, Problem, Result, load_call};
 
 /// A call in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -55,7 +55,7 @@ fn shared<S: Serializer>(definition: &Arc<CallDefinition>, serializer: S) -> std
     definition.as_ref().serialize(serializer)
 }
 
-fn summary(app: &Arrival, call: &Call) -> CallSummary {
+pub(crate) fn summary(app: &Arrival, call: &Call) -> CallSummary {
     CallSummary {
         phase: call.phase(app.at),
         code: call.definition.code.clone(),
@@ -132,40 +132,4 @@ pub async fn create_call(
     })
     .await?;
     Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition: Arc::new(definition) })
-}
-
-/// Moves a call to its next state; publication freezes what is written in it.
-pub async fn advance_call(app: &Arrival, who: Option<&Actor>, code: &str, to: CallState) -> Result<CallSummary> {
-    app.write_once(who, (code.to_owned(), to), |work, (code, to)| {
-        Box::pin(async move {
-            let call = rows::find_by_code_for_update(work.tx, code).await?.ok_or_else(Error::not_found)?;
-            let permit = permit::<acts::AdvanceCall>(work.who(), &Subject::call(call.facts(work.at())))?;
-            call.state.advance(*to, &call.definition.calendar, work.at()).map_err(refusal)?;
-            rows::set_state(work.tx, &permit, &call, *to, work.at()).await?;
-            let details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
-            let subject = ("call", code.clone());
-            work.record(Some(call.id), Some(permit.by()), Action::AdvanceCall, subject, details).await?;
-            Ok(())
-        })
-    })
-    .await?;
-    Ok(summary(app, &load_call(app.database.read(), code).await?))
-}
-
-fn refusal(error: AdvanceError) -> Error {
-    match error {
-        AdvanceError::Impossible { from, to } => {
-            Error::new(Kind::Conflict, "call-step").with("from", from.as_str()).with("to", to.as_str())
-        }
-        AdvanceError::StillOpen { closes } => {
-            Error::new(Kind::Conflict, "call-open").with("closes", ami_views::date_time(closes))
-        }
-    }
-}
-
-/// The states that an officer may move a call to.
-pub async fn next_states(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<CallState>> {
-    let call = load_call(app.database.read(), code).await?;
-    decide(Action::AdvanceCall, who, &Subject::call(call.facts(app.at)))?;
-    Ok(call.state.next().to_vec())
 }

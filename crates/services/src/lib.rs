@@ -13,6 +13,7 @@ pub mod access;
 pub mod accounts;
 mod app;
 pub mod attempts;
+mod awards;
 pub mod calls;
 pub mod check;
 mod contents;
@@ -39,6 +40,7 @@ pub mod rankings;
 pub mod receipts;
 pub mod review;
 pub mod sheets;
+pub mod steps;
 pub mod tickets;
 pub mod tokens;
 

@@ -44,6 +44,12 @@ error-organisation-name = Indiquez la dénomination légale (2 à 200 caractère
 error-definition = Définition de l'appel à corriger : { $problem }.
 error-call-exists = Un appel porte déjà ce code.
 error-call-step = L'appel ne passe pas de l'étape « { $from } » à « { $to } ».
+error-unfinished = Cette étape laisserait quelque chose d'inachevé.
+error-unfinished-unexamined = Dossiers déposés dont la recevabilité n'est pas examinée : { $count }. Pour passer malgré cela, indiquez un motif.
+error-unfinished-no-juror = Le jury n'a aucun membre à voix délibérative. Pour passer malgré cela, indiquez un motif.
+error-unfinished-open-sheets = Fiches de notation qui ne sont pas verrouillées : { $count }. Pour passer malgré cela, indiquez un motif.
+error-unfinished-no-ranking = Aucun classement n'a été calculé. Pour passer malgré cela, indiquez un motif.
+error-unfinished-undecided = Dossiers sans décision, ou dont la décision est à confirmer : { $count }. Prenez ou confirmez d'abord ces décisions.
 error-call-open = Les dépôts sont encore ouverts, jusqu'au { $closes }.
 error-member-exists = Cette personne est déjà membre de la structure.
 error-last-member = Une structure garde au moins un membre : invitez d'abord quelqu'un d'autre.
@@ -86,6 +92,14 @@ error-decision-state = Cette décision ne convient pas à l'état du dossier.
 error-amount-missing = Indiquez un montant annuel supérieur à zéro.
 error-amount-unexpected = Seul un dossier retenu reçoit un montant.
 error-amount-ceiling = Le montant dépasse le plafond du lot : { $max }.
+# Published rules that a decision goes beyond
+error-rule-threshold = Ce dossier est éliminé par un seuil de la grille. Pour y déroger, dites pourquoi.
+error-rule-jurors = Trop peu de juré·es ont noté ce dossier pour qu'il soit classé. Pour y déroger, dites pourquoi.
+error-rule-legal-form = La forme juridique de ce candidat n'est pas parmi celles que le règlement admet. Pour y déroger, dites pourquoi.
+error-rule-laureates = Ce lot a déjà tous ses lauréats ({ $max } au plus). Pour y déroger, dites pourquoi.
+error-rule-reserve = La liste complémentaire de ce lot est complète ({ $max } au plus). Pour y déroger, dites pourquoi.
+error-rule-lots = Ce candidat a déjà tous les lots qui peuvent lui être attribués ({ $max } au plus). Pour y déroger, dites pourquoi.
+error-rule-envelope = Avec ce montant, l'enveloppe annuelle ({ $max }) serait dépassée. Pour y déroger, dites pourquoi.
 # Form fields
 error-field-unknown = Ce champ n'existe pas dans le formulaire.
 error-field-computed = Ce champ est calculé : il ne se saisit pas.

@@ -68,6 +68,13 @@ cell-none = non affecté
 cell-assigned = à noter
 cell-locked = verrouillée
 cell-recused = déport
+
+# What a step would leave unfinished.
+unfinished-unexamined = dossiers déposés dont la recevabilité n'est pas examinée : { $count }
+unfinished-no-juror = le jury n'a aucun membre à voix délibérative
+unfinished-open-sheets = fiches de notation qui ne sont pas verrouillées : { $count }
+unfinished-no-ranking = aucun classement n'a été calculé
+unfinished-undecided = dossiers sans décision, ou dont la décision est à confirmer : { $count }
 step-about-published = L'appel devient public. Le formulaire, les pièces, la grille et les règles ne se modifient plus.
 step-about-admissibility = Les contenus sont descellés. Vous vérifiez la recevabilité de chaque dossier, avec un motif écrit en cas d'irrecevabilité.
 step-about-marking = Les membres du jury qui ont fait leur déclaration accèdent aux dossiers qui leur sont affectés et les notent.
@@ -80,6 +87,15 @@ aggregation-mean = moyenne
 aggregation-median = médiane
 aggregation-trimmed = moyenne, sans les { $k } plus basses ni les { $k } plus hautes,
 aggregation-voices = moyenne, chaque collège comptant selon son poids,
+
+# Published rules that a decision goes beyond.
+rule-threshold = dossier éliminé par un seuil
+rule-jurors = notation insuffisante
+rule-legal-form = forme juridique non admise
+rule-laureates = nombre de lauréats du lot
+rule-reserve = longueur de la liste complémentaire
+rule-lots = nombre de lots d'un même candidat
+rule-envelope = enveloppe annuelle
 
 # Why a decision is to be confirmed.
 stale-withdrawn = dossier retiré

@@ -288,7 +288,8 @@ impl World {
     }
 
     pub(crate) async fn advance(&self, officer: &Person, to: &str) {
-        self.post(officer, "/calls/AMI-ALI-2027/state", json!({ "state": to })).await.ok();
+        let step = json!({ "state": to, "reason": "Le reste suivra." });
+        self.post(officer, "/calls/AMI-ALI-2027/state", step).await.ok();
     }
 
     /// An applicant of the fixtures with its organisation: the person and the organisation's id.

@@ -4,6 +4,7 @@ use ami_domain::call::CallState;
 use ami_services::calls::{self as services, CallSummary, CallView};
 use ami_services::part::Page;
 use ami_services::review::{self, FiledFilter, FiledSummary, LotCounts};
+use ami_services::steps;
 use rocket::{Route, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +43,9 @@ impl<T> From<Page<T>> for Listing<T> {
 struct NewState {
     #[schema(value_type = String)]
     state: CallState,
+    /// Why, where the step leaves something unfinished; it is refused without.
+    #[serde(default)]
+    reason: String,
 }
 
 /// The calls one may see.
@@ -67,10 +71,10 @@ async fn create(app: &Arrived, who: Who, body: Body<serde_json::Value>) -> Api<C
 }
 
 /// Moves a call to its next state.
-#[utoipa::path(tag = "appels", params(("code" = String, Path)), request_body = NewState, responses((status = 200, body = CallSummary)))]
+#[utoipa::path(tag = "appels", params(("code" = String, Path)), request_body = NewState, responses((status = 200, body = CallSummary), (status = 409, body = crate::answer::ProblemBody)))]
 #[post("/calls/<code>/state", data = "<body>")]
 async fn advance(app: &Arrived, who: Who, code: &str, body: Body<NewState>) -> Api<CallSummary> {
-    Ok(Answer::ok(services::advance_call(app, who.actor(), code, body.0.state).await?))
+    Ok(Answer::ok(steps::advance_call(app, who.actor(), code, body.0.state, &body.0.reason).await?))
 }
 
 /// Numbers of dossiers by lot: all that officers know before closing.

@@ -45,6 +45,9 @@ struct NewDecision {
     /// Why.
     #[serde(default)]
     reason: String,
+    /// Why the decision goes beyond published rules, where it does; it is refused without.
+    #[serde(default, rename = "override")]
+    override_reason: String,
 }
 
 /// Computes a ranking per lot and keeps it.
@@ -110,7 +113,12 @@ async fn decide(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<N
         Some(Some(cents)) => Some(cents),
         Some(None) => return Err(Error::field("/amount", "field-number").into()),
     };
-    let proposal = Proposal { kind: body.0.decision, amount_cents, reason: body.0.reason };
+    let proposal = Proposal {
+        kind: body.0.decision,
+        amount_cents,
+        reason: body.0.reason,
+        override_reason: body.0.override_reason,
+    };
     let view = taken::record_decision(app, who.actor(), id.get(), if_match.optional(), proposal).await?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))

@@ -9,7 +9,7 @@ use ami_domain::text;
 use ami_services::jury::{self as juries, Conflict, Invitation};
 use ami_services::part::Part;
 use ami_services::review::FiledFilter;
-use ami_services::{Error, calls, decisions, rankings, review};
+use ami_services::{Error, calls, decisions, rankings, review, steps};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
@@ -46,16 +46,16 @@ fn options(kind: &str, codes: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
+async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value, typed: &Fields) -> Html {
     let who = ctx.who.actor();
-    let next = calls::next_states(ctx.app, who, code).await?;
+    let next = steps::next_steps(ctx.app, who, code).await?;
     let call = calls::show_call(ctx.app, who, code).await?;
     let counts = review::count_dossiers(ctx.app, who, code).await?;
     let seats = juries::list_seats(ctx.app, who, code).await?;
     let (assigned, locked) = seats.iter().fold((0, 0), |(a, l), s| (a + s.assigned, l + s.locked));
     let sum = |f: fn(&review::LotCounts) -> u64| counts.iter().map(f).sum::<u64>();
     let body = json!({
-        "call": call, "next": next, "seats": seats.len(),
+        "call": call, "next": next, "seats": seats.len(), "typed": { "state": typed.get("state"), "reason": typed.get("reason") },
         "undeclared": seats.iter().filter(|s| !s.declared).count(), "assigned": assigned, "locked": locked,
         "drafts": sum(|c| c.drafts), "deposited": sum(|c| c.deposited), "admissible": sum(|c| c.admissible),
         "inadmissible": sum(|c| c.inadmissible), "counts": counts, "errors": errors, "sealed": call.phase.sealed(),
@@ -65,18 +65,18 @@ async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -
 
 #[get("/gestion/<code>")]
 async fn board(ctx: Ctx<'_>, code: &str) -> Html {
-    board_page(&ctx, Status::Ok, code, &json!([])).await
+    board_page(&ctx, Status::Ok, code, &json!([]), &Fields::default()).await
 }
 
 #[post("/gestion/<code>/etape", data = "<form>")]
 async fn advance(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
     let outcome = match CallState::parse(form.get("state")) {
-        Some(to) => calls::advance_call(ctx.app, ctx.who.actor(), code, to).await,
+        Some(to) => steps::advance_call(ctx.app, ctx.who.actor(), code, to, form.get("reason")).await,
         None => Err(Error::field("/state", "field-choice")),
     };
     match outcome {
         Ok(_) => ctx.go(cookies, format!("/gestion/{code}"), Some("advanced")),
-        Err(e) if is_of_form(&e) => board_page(&ctx, Status::Conflict, code, &listed(&e)).await,
+        Err(e) if is_of_form(&e) => board_page(&ctx, Status::Conflict, code, &listed(&e), &form).await,
         Err(e) => Err(e.into()),
     }
 }
@@ -114,7 +114,30 @@ async fn filed(ctx: Ctx<'_>, code: &str, lot: Option<&str>, etat: Option<&str>, 
     ctx.page_with(if known { Status::Ok } else { Status::UnprocessableEntity }, "filed", &body)
 }
 
-async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+/// What an officer typed that was refused, to be shown again.
+#[derive(Default)]
+struct Typed {
+    examined: Value,
+    decided: Value,
+}
+
+impl Typed {
+    fn examined(form: &Fields) -> Self {
+        let typed = |name: &str| form.get(name);
+        let examined = json!({ "finding": typed("finding"), "reason": typed("reason"), "comment": typed("comment") });
+        Self { examined, ..Self::default() }
+    }
+
+    fn decided(form: &Fields) -> Self {
+        let typed = |name: &str| form.get(name);
+        let decided = json!({
+            "decision": typed("decision"), "amount": typed("amount"), "reason": typed("reason"), "override": typed("override"),
+        });
+        Self { decided, ..Self::default() }
+    }
+}
+
+async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value, typed: Typed) -> Html {
     let who = ctx.who.actor();
     // The authority's decision is read first: only an officer gets past it.
     let decision = decisions::show_decision(ctx.app, who, id).await?;
@@ -141,6 +164,7 @@ async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Val
         .collect();
     let body = json!({
         "dossier": dossier, "call": call, "sections": sections, "decision": decision, "errors": errors,
+        "examined": typed.examined, "decided": typed.decided,
         "reasons": options("inadmissible", &reasons), "kinds": options("decision", &kinds),
     });
     ctx.page_with(status, "review", &body)
@@ -148,7 +172,7 @@ async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Val
 
 #[get("/gestion/dossiers/<id>", rank = 1)]
 async fn dossier(ctx: Ctx<'_>, id: Id) -> Html {
-    dossier_page(&ctx, Status::Ok, id.get(), &json!([])).await
+    dossier_page(&ctx, Status::Ok, id.get(), &json!([]), Typed::default()).await
 }
 
 #[post("/gestion/dossiers/<id>/recevabilite", data = "<form>")]
@@ -166,7 +190,10 @@ async fn examine(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) ->
     };
     match outcome {
         Ok(()) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("saved")),
-        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) if is_of_form(&e) => {
+            let typed = Typed::examined(&form);
+            dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e), typed).await
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -184,7 +211,12 @@ async fn decide(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> 
         (None, _) => Err(Error::field("/decision", "field-choice")),
         (_, Err(())) => Err(Error::field("/amount", "field-number")),
         (Some(kind), Ok(amount_cents)) => {
-            let proposal = Proposal { kind, amount_cents, reason: form.get("reason").to_owned() };
+            let proposal = Proposal {
+                kind,
+                amount_cents,
+                reason: form.get("reason").to_owned(),
+                override_reason: form.get("override").to_owned(),
+            };
             match form.revision() {
                 Ok(seen) => decisions::record_decision(ctx.app, ctx.who.actor(), dossier, Some(seen), proposal).await,
                 Err(e) => Err(e),
@@ -193,7 +225,17 @@ async fn decide(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> 
     };
     match outcome {
         Ok(_) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("saved")),
-        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::UnprocessableEntity, dossier, &listed(&e)).await,
+        Err(e) if is_of_form(&e) => {
+            // The page has another reason, for what was found of the dossier.
+            let mut errors = listed(&e);
+            for anchor in errors.as_array_mut().into_iter().flatten().filter_map(|e| e.get_mut("anchor")) {
+                if *anchor == "reason" {
+                    *anchor = json!("reason-d");
+                }
+            }
+            let typed = Typed::decided(&form);
+            dossier_page(&ctx, Status::UnprocessableEntity, dossier, &errors, typed).await
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -208,7 +250,7 @@ async fn confirm(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) ->
     };
     match outcome {
         Ok(_) => ctx.go(cookies, format!("/gestion/dossiers/{dossier}"), Some("confirmed-decision")),
-        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e), Typed::default()).await,
         Err(e) => Err(e.into()),
     }
 }
