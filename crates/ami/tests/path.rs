@@ -246,6 +246,7 @@ async fn rank_and_decide(world: &World, officer: &Person, filed: &[(String, Stri
     let page = world.send(Some(officer), Method::Get, &format!("/gestion/classements/{id}"), None).await;
     let page = page.text().replace("&#x2f;", "/");
     let pdf = world.get(officer, &format!("/rankings/{id}.pdf")).await;
+    assert!(pdf.disposition.as_ref().unwrap().contains("classement-AMI-ALI-2027-2027-"), "{:?}", pdf.disposition);
     let text = pdf_text(&pdf.bytes);
     for wanted in ["1129/15", "75,27", "71,27"] {
         assert!(page.contains(wanted), "{wanted} on the page");

@@ -1,6 +1,7 @@
 //! Decisions as tables for spreadsheets.
 
-use rust_xlsxwriter::{Format, FormatAlign, Workbook};
+use jiff::civil::DateTime;
+use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, Workbook};
 
 use crate::DocumentError;
 
@@ -35,8 +36,8 @@ pub struct DecisionRow {
     pub reason: String,
     /// The published rules that it goes beyond and why, in words; empty when it goes beyond none.
     pub overridden: String,
-    /// When, in words; may be empty.
-    pub decided_at: String,
+    /// When, in Paris.
+    pub decided_at: Option<DateTime>,
     /// By whom.
     pub decided_by: String,
 }
@@ -55,7 +56,7 @@ const HEADINGS: [&str; 15] = [
     "À confirmer",
     "Motif",
     "Dérogation",
-    "Décidé le",
+    "Décidé le (heure de Paris)",
     "Décidé par",
 ];
 
@@ -64,8 +65,23 @@ fn safe(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// A SIRET in groups: a spreadsheet that opens a CSV would read fourteen digits as a number, and round it.
+fn grouped(siret: &str) -> String {
+    match (siret.get(..3), siret.get(3..6), siret.get(6..9), siret.get(9..)) {
+        (Some(a), Some(b), Some(c), Some(rest)) if siret.len() == 14 => format!("{a} {b} {c} {rest}"),
+        _ => siret.to_owned(),
+    }
+}
+
 fn euros(cents: i64) -> String {
     format!("{},{:02}", cents / 100, cents.unsigned_abs() % 100)
+}
+
+fn excel(at: DateTime) -> Result<ExcelDateTime, DocumentError> {
+    let (month, day) = (at.month().unsigned_abs(), at.day().unsigned_abs());
+    let year = at.year().unsigned_abs();
+    let (hour, minute) = (u16::from(at.hour().unsigned_abs()), at.minute().unsigned_abs());
+    Ok(ExcelDateTime::from_ymd(year, month, day)?.and_hms(hour, minute, f64::from(at.second()))?)
 }
 
 /// CSV that a French spreadsheet opens right: UTF-8 with a byte order mark, semicolons, decimal commas.
@@ -85,7 +101,7 @@ pub fn decisions_csv(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
             row.rank.map_or_else(String::new, |r| if row.ex_aequo { format!("{r} ex æquo") } else { r.to_string() }),
             safe(&row.number),
             safe(&row.organisation),
-            row.siret.clone(),
+            grouped(&row.siret),
             safe(&row.status),
             row.total.clone().unwrap_or_default(),
             safe(&row.decision),
@@ -93,14 +109,14 @@ pub fn decisions_csv(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
             safe(&row.stale),
             safe(&row.reason),
             safe(&row.overridden),
-            safe(&row.decided_at),
+            row.decided_at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
             safe(&row.decided_by),
         ])?;
     }
     writer.into_inner().map_err(|e| DocumentError::Csv(e.into_error().into()))
 }
 
-/// The same as XLSX: numbers are numbers, identifiers are text, the headings stay in view.
+/// The same as XLSX: numbers are numbers, identifiers are text, instants are instants of Paris, the headings stay in view.
 ///
 /// # Errors
 /// [`DocumentError::Xlsx`].
@@ -110,6 +126,7 @@ pub fn decisions_xlsx(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
     let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
     let two = Format::new().set_num_format("0.00");
     let money = Format::new().set_num_format("# ##0.00 €");
+    let instant = Format::new().set_num_format("dd/mm/yyyy hh:mm:ss");
     let wrap = Format::new().set_text_wrap().set_align(FormatAlign::Top);
     for (column, heading) in (0u16..).zip(HEADINGS) {
         sheet.write_with_format(0, column, heading, &bold)?;
@@ -138,14 +155,62 @@ pub fn decisions_xlsx(rows: &[DecisionRow]) -> Result<Vec<u8>, DocumentError> {
         sheet.write(line, 10, &row.stale)?;
         sheet.write_with_format(line, 11, &row.reason, &wrap)?;
         sheet.write_with_format(line, 12, &row.overridden, &wrap)?;
-        sheet.write(line, 13, &row.decided_at)?;
+        if let Some(at) = row.decided_at {
+            sheet.write_with_format(line, 13, excel(at)?, &instant)?;
+        }
         sheet.write(line, 14, &row.decided_by)?;
     }
-    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 34, 40, 40, 44, 22]) {
+    for (column, width) in (0u16..).zip([9, 34, 7, 14, 34, 18, 20, 9, 20, 18, 34, 40, 40, 20, 22]) {
         sheet.set_column_width(column, width)?;
     }
     sheet.set_freeze_panes(1, 0)?;
+    // On paper: A4, lying, as wide as a page, the headings on each.
+    sheet.set_paper_size(9).set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+    sheet.set_footer("&C&A — &P / &N");
     let last = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     sheet.autofilter(0, 0, last, 14)?;
     Ok(book.save_to_buffer()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn row() -> DecisionRow {
+        DecisionRow {
+            lot: "ALI-01".into(),
+            lot_label: "Saint-Denis".into(),
+            rank: Some(1),
+            ex_aequo: true,
+            number: "ALI27-0001".into(),
+            organisation: "=HYPERLINK(1)".into(),
+            siret: "00009301300019".into(),
+            status: "Classé".into(),
+            total: Some("75,27".into()),
+            decision: "Retenu".into(),
+            amount_cents: Some(48_300_001),
+            stale: String::new(),
+            reason: "Projet ; solide".into(),
+            overridden: "enveloppe annuelle : deux bassins".into(),
+            decided_at: Some(date(2026, 11, 25).at(1, 53, 2, 0)),
+            decided_by: "Mission insertion".into(),
+        }
+    }
+
+    #[test]
+    fn csv_survives_a_double_click() {
+        let mut stale = row();
+        (stale.decided_at, stale.siret, stale.amount_cents) = (None, "x".into(), None);
+        let text = String::from_utf8(decisions_csv(&[row(), stale]).expect("it is written")).expect("it is text");
+        let lines: Vec<&str> = text.trim_start_matches('\u{feff}').split("\r\n").collect();
+        assert_eq!(
+            lines[1],
+            "ALI-01;Saint-Denis;1 ex æquo;ALI27-0001;'=HYPERLINK(1);000 093 013 00019;Classé;75,27;Retenu;483000,01;;\
+             \"Projet ; solide\";enveloppe annuelle : deux bassins;2026-11-25 01:53:02;Mission insertion"
+        );
+        assert!(lines[2].contains(";x;") && lines[2].contains(";;Mission insertion"), "{}", lines[2]);
+        assert_eq!(lines[0].split(';').count(), 15);
+    }
 }

@@ -25,13 +25,13 @@ pub async fn document_bytes(app: &Arrival, id: DocumentId) -> Result<Vec<u8>> {
     .await
 }
 
-/// The receipt of a deposit as PDF, always the same bytes.
-///
-/// # Errors
-/// `not-found` when there is no such deposit.
-pub async fn receipt_bytes(app: &Arrival, deposit: DepositId) -> Result<Vec<u8>> {
-    let document = receipt_document(app, deposit).await?;
-    document_bytes(app, document.id).await
+/// A file to be given out, with a name that tells it from its kind.
+#[derive(Debug)]
+pub struct NamedFile {
+    /// Its name.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
 }
 
 /// The receipt of a deposit. Its facts were fixed with the deposit; those of older deposits are fixed now.

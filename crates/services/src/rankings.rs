@@ -21,6 +21,7 @@ use ami_scoring as scoring;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::documents::NamedFile;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, hold_call, load_call};
 
@@ -198,7 +199,7 @@ async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, mut view: Ran
 }
 
 /// One ranking as PDF, with the decisions taken since.
-pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<Vec<u8>> {
+pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<NamedFile> {
     let (call, snapshot) = load(app, who, id).await?;
     let view = readable(app, who, &call, read_view(&snapshot)?).await?;
     let conn = app.database.read();
@@ -208,6 +209,7 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
         .map(|(d, state)| (d.dossier, (d, state)))
         .collect();
     let grounds = crate::decisions::Grounds::load(conn, call.id, None).await?;
+    let name = format!("classement-{}-{}.pdf", call.definition.code, ami_domain::call::day(view.computed_at));
     let work = move || {
         let decided = |d: &RankedDossier| {
             let (decision, state) = decisions.get(&DossierId::from(d.id))?;
@@ -220,7 +222,8 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
         };
         ami_documents::ranking_pdf(&print::document(&call, &view, |d| decided(d).unwrap_or_default()))
     };
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)
+    let bytes = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    Ok(NamedFile { name, bytes })
 }
 
 /// The newest ranking of a call, for whoever decides on it: its place, and which dossiers it has.

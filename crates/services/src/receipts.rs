@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::documents::NamedFile;
 use crate::{Actor, Arrival, Error, Result, Work, about, documents, load_dossier};
 
 /// The proof of a deposit.
@@ -324,7 +325,10 @@ pub async fn show_receipt(app: &Arrival, who: Option<&Actor>, id: DossierId, ver
 }
 
 /// The same as PDF, always the same bytes.
-pub async fn receipt_pdf(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Vec<u8>> {
+pub async fn receipt_pdf(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<NamedFile> {
     let (deposit, _) = asked(app, who, id, version).await?;
-    documents::receipt_bytes(app, deposit).await
+    let document = documents::receipt_document(app, deposit).await?;
+    let record = ReceiptRecord::read(&document.record)?;
+    let name = format!("accuse-reception-{}-v{}.pdf", record.number, record.version);
+    Ok(NamedFile { name, bytes: documents::document_bytes(app, document.id).await? })
 }

@@ -47,6 +47,8 @@ pub(crate) struct Person {
 pub(crate) struct Got {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
+    /// `Content-Disposition`.
+    pub(crate) disposition: Option<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -221,7 +223,8 @@ impl World {
         let status = answer.status().code;
         assert_ne!(answer.status(), Status::InternalServerError, "{method} {path}");
         let etag = answer.headers().get_one("ETag").map(str::to_owned);
-        Got { status, etag, bytes: answer.into_bytes().await.unwrap_or_default() }
+        let disposition = answer.headers().get_one("Content-Disposition").map(str::to_owned);
+        Got { status, etag, disposition, bytes: answer.into_bytes().await.unwrap_or_default() }
     }
 
     pub(crate) async fn get(&self, who: &Person, path: &str) -> Got {

@@ -2,6 +2,7 @@
 
 use ami_domain::dossier::InadmissibleReason;
 use ami_services::deposits;
+use ami_services::documents::NamedFile;
 use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
 use ami_services::pieces::{self, PieceView};
 use ami_services::receipts::{self, Receipt};
@@ -245,8 +246,8 @@ async fn receipt(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Api<R
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
 #[get("/dossiers/<id>/receipt.pdf?<version>")]
 async fn receipt_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
-    let bytes = receipts::receipt_pdf(app, who.actor(), id.get(), version).await?;
-    Ok(Download { bytes, name: "accuse-reception.pdf".into(), kind: ContentType::PDF, inline: false })
+    let NamedFile { name, bytes } = receipts::receipt_pdf(app, who.actor(), id.get(), version).await?;
+    Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
 }
 
 /// Says whether a filed dossier may be examined.

@@ -4,6 +4,7 @@ use ami_domain::decision::{DecisionKind, Proposal};
 use ami_domain::text;
 use ami_services::Error;
 use ami_services::decisions::{self as taken, DecisionLine, DecisionView};
+use ami_services::documents::NamedFile;
 use ami_services::rankings::{self as services, RankingSummary, RankingView};
 use rocket::http::ContentType;
 use rocket::request::FromParam;
@@ -75,8 +76,8 @@ async fn show(app: &Arrived, who: Who, id: Id) -> Api<RankingView> {
 #[utoipa::path(tag = "classements", path = "/rankings/{id}.pdf", params(("id" = String, Path)), responses((status = 200, content_type = "application/pdf")))]
 #[get("/rankings/<id>", rank = 1)]
 async fn pdf(app: &Arrived, who: Who, id: PdfId) -> Result<Download, ApiError> {
-    let bytes = services::ranking_pdf(app, who.actor(), id.0.get()).await?;
-    Ok(Download { bytes, name: "classement.pdf".into(), kind: ContentType::PDF, inline: false })
+    let NamedFile { name, bytes } = services::ranking_pdf(app, who.actor(), id.0.get()).await?;
+    Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
 }
 
 /// A figure of one lot as SVG: `ranks.svg`, the ranks that its dossiers may take, or `weights.svg`, how far weights may move.

@@ -6,6 +6,7 @@ use ami_database::calls::Call;
 use ami_database::rankings as rows;
 use ami_database::{accounts, dossiers};
 use ami_documents::DecisionRow;
+use ami_domain::call::time_zone;
 use ami_domain::decision::{Decision, DecisionKind, Stale};
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{AccountId, DossierId};
@@ -227,7 +228,7 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
                 let rules: Vec<String> = o.rules.iter().map(|r| word("rule", r.as_str())).collect();
                 format!("{} : {}", rules.join(", "), o.reason)
             }),
-            decided_at: l.decided_at.map_or_else(String::new, ami_views::date_time),
+            decided_at: l.decided_at.map(|at| at.to_zoned_datetime(time_zone()).datetime()),
             decided_by: l.decided_by.clone().unwrap_or_default(),
         })
         .collect()
