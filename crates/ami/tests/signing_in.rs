@@ -383,3 +383,16 @@ async fn ones_own_name_address_and_password_change_by_ones_own_word() {
         world.end().await;
     }
 }
+
+#[rocket::async_test]
+async fn a_mistyped_address_signs_nobody_out() {
+    let world = World::new("sqlite").await;
+    let person = world.person("lost", false).await;
+    let page = world.send(Some(&person), Method::Get, "/nulle-part", None).await;
+    assert_eq!(page.status, 404);
+    assert!(page.text().contains("Se déconnecter"), "{}", page.text());
+    let page = world.send(None, Method::Get, "/nulle-part", None).await;
+    assert_eq!(page.status, 404);
+    assert!(page.text().contains("Se connecter"), "{}", page.text());
+    world.end().await;
+}

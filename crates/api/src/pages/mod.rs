@@ -241,8 +241,13 @@ pub(crate) const fn is_of_form(error: &Error) -> bool {
 }
 
 #[catch(default)]
-fn refused(status: Status, request: &Request<'_>) -> PageError {
-    PageError(crate::json::refusal(status, request))
+async fn refused(status: Status, request: &Request<'_>) -> PageError {
+    let error = crate::json::refusal(status, request);
+    if status == Status::NotFound {
+        // No handler has asked: whoever mistypes an address is not signed out for that.
+        let _ = request.guard::<Who>().await;
+    }
+    PageError(error)
 }
 
 #[get("/healthz")]
