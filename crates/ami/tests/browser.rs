@@ -392,6 +392,10 @@ async fn officer_ranks(browser: &mut Browser) {
     browser.go("/gestion/AMI-ALI-2027-JURY").await;
     browser.tick("//summary[.='Passer aux auditions']").await;
     browser.tick("//button[@name='state' and @value='hearings']").await;
+    browser.wait_for("Fiches de notation qui ne sont pas verrouillées").await;
+    browser.look("35-etape-inachevee").await;
+    browser.fill("reason", "Le délai de notation est passé.").await;
+    browser.tick("//button[@name='state' and @value='hearings']").await;
     browser.wait_for("Auditions").await;
     browser.go("/gestion/AMI-ALI-2027-JURY/classements").await;
     browser.press("Calculer un classement").await;

@@ -12,6 +12,7 @@ mod pages;
 pub use metrics::{Metrics, metrics_rocket};
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use ami_services::App;
 use rocket::config::{Config, LogLevel, Shutdown};
@@ -53,6 +54,8 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         .mount("/", pages::routes())
         .register("/", pages::catchers())
         .register("/api", json::catchers())
+        // Idle connections close in this moment. Rocket looks once whether one is open, and else waits for the whole grace.
+        .attach(AdHoc::on_shutdown("idle connections", |_| Box::pin(tokio::time::sleep(Duration::from_millis(200)))))
         .attach(AdHoc::on_request("arrival", |request, _| {
             Box::pin(async move {
                 guards::Arrived::of(request);
