@@ -5,11 +5,13 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::task::Poll;
 
 use ami_database::ConnectionTrait as _;
 use ami_services::pieces::sweep_objects;
 use common::{Got, Person, World, databases};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, maybe_done};
 use rocket::http::Method;
 use serde_json::{Value, json};
 
@@ -29,6 +31,25 @@ fn statuses(all: &[Got]) -> BTreeMap<u16, usize> {
         *counts.entry(got.status).or_default() += 1;
     }
     counts
+}
+
+/// The answers to requests that have all arrived when something happens.
+async fn arrived_before<F: Future<Output = Got>>(
+    requests: impl Iterator<Item = F>,
+    happens: impl FnOnce(),
+) -> Vec<Got> {
+    let mut sent: Vec<_> = requests.map(|one| Box::pin(maybe_done(one))).collect();
+    // A request arrives when it is first polled; one after the other, as `join_all` may pause before the last.
+    poll_fn(|context| {
+        for one in &mut sent {
+            let _ = one.as_mut().poll(context);
+        }
+        Poll::Ready(())
+    })
+    .await;
+    happens();
+    join_all(sent.iter_mut().map(|one| one.as_mut())).await;
+    sent.iter_mut().map(|one| one.as_mut().take_output().unwrap()).collect()
 }
 
 #[rocket::async_test]
@@ -118,11 +139,7 @@ async fn sixty_deposits_at_the_closing_second_count_at_their_arrival() {
         assert_eq!(many, 60);
         let deposits = drafts.iter().map(|(p, id)| world.post_owned(p, format!("/dossiers/{id}/deposit"), json!({})));
         // The clock strikes while they wait: all of them arrived before.
-        let strike = async {
-            world.set_clock("2027-03-15T11:00:00.000001Z");
-            Vec::<Got>::new()
-        };
-        let (got, _) = tokio::join!(join_all(deposits), strike);
+        let got = arrived_before(deposits, || world.set_clock("2027-03-15T11:00:00.000001Z")).await;
         assert_eq!(statuses(&got), BTreeMap::from([(200, many)]));
         let numbers: BTreeSet<String> = got
             .iter()
