@@ -15,7 +15,7 @@ async fn ranked(world: &World, dossiers: usize) -> Scene {
     let scene = jury::marking(world, dossiers, 3).await;
     jury::sign_all(world, &scene).await;
     world.advance(&scene.officer, "hearings").await;
-    world.post(&scene.officer, &format!("{CALL}/rankings"), json!({})).await.ok();
+    jury::rank(world, &scene).await;
     scene
 }
 
@@ -110,9 +110,7 @@ async fn a_place_given_to_another_meanwhile_is_not_confirmed() {
         let retained = json!({ "decision": "retained", "amount": 100 });
         world.put(&scene.officer, &decision(first), retained.clone()).await.ok();
         // A late recusal makes the decision stale: it holds no place any more.
-        let recusals = format!("{CALL}/seats/{}/recusals", scene.jurors[2].seat);
-        let conflict = json!({ "dossier": first, "reason": "financial", "comment": "Prestation" });
-        assert_eq!(world.post(&scene.officer, &recusals, conflict).await.status, 204);
+        jury::recuse(&world, &scene, &scene.jurors[2], first).await;
         world.put(&scene.officer, &decision(second), retained).await.ok();
         let confirmed = world.post(&scene.officer, &format!("{}/confirmation", decision(first)), json!({})).await;
         assert_eq!(rules(&confirmed), ["rule-laureates"]);

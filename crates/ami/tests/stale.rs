@@ -15,7 +15,7 @@ async fn decided(world: &World) -> (Scene, Value) {
     let scene = jury::marking(world, 2, 3).await;
     jury::sign_all(world, &scene).await;
     world.advance(&scene.officer, "hearings").await;
-    let ranking = rank(world, &scene).await;
+    let ranking = jury::rank(world, &scene).await;
     for (_, dossier) in &scene.dossiers {
         let decision = retain(world, &scene, dossier).await;
         assert_eq!(decision["ranking_id"], ranking["id"]);
@@ -24,10 +24,6 @@ async fn decided(world: &World) -> (Scene, Value) {
     }
     assert_eq!(sums(world, &scene).await, ("200 000".to_owned(), 2));
     (scene, ranking)
-}
-
-async fn rank(world: &World, scene: &Scene) -> Value {
-    world.post(&scene.officer, &format!("{CALL}/rankings"), json!({})).await.ok()
 }
 
 async fn retain(world: &World, scene: &Scene, dossier: &str) -> Value {
@@ -101,7 +97,7 @@ async fn an_excluded_dossier_counts_no_more() {
         world.call.rules.laureates_per_lot = 2;
         let scene = jury::marking(&world, 2, 3).await;
         jury::sign_all(&world, &scene).await;
-        rank(&world, &scene).await;
+        jury::rank(&world, &scene).await;
         for (_, dossier) in &scene.dossiers {
             retain(&world, &scene, dossier).await;
         }
@@ -127,10 +123,8 @@ async fn a_late_recusal_unsettles_what_its_juror_had_marked() {
         world.call.rules.laureates_per_lot = 2;
         let (scene, _) = decided(&world).await;
         let [(_, first), (_, second)] = &scene.dossiers[..] else { unreachable!("two dossiers") };
-        let recusals = format!("{CALL}/seats/{}/recusals", scene.jurors[2].seat);
-        let conflict = json!({ "dossier": first, "reason": "financial", "comment": "Prestation" });
         // All at the clock's same instant: the order in which they were kept decides.
-        assert_eq!(world.post(&scene.officer, &recusals, conflict).await.status, 204);
+        jury::recuse(&world, &scene, &scene.jurors[2], first).await;
         assert_eq!(stale(&world, &scene, first).await.as_deref(), Some("recusal"));
         assert_eq!(stale(&world, &scene, second).await, None);
         assert_eq!(sums(&world, &scene).await, ("100 000".to_owned(), 1));
@@ -172,7 +166,7 @@ async fn a_reopened_sheet_unsettles_until_somebody_confirms() {
         assert_eq!(sums(&world, &scene).await, ("100 000".to_owned(), 1));
         // Locked again with the same marks, it gives the same ranking: whoever confirms rests on that one.
         world.post(&juror.person, &format!("/sheets/{sheet}/lock"), json!({})).await.ok();
-        let again = rank(&world, &scene).await;
+        let again = jury::rank(&world, &scene).await;
         assert_eq!(again["input_sha256"], ranking["input_sha256"]);
         assert_eq!(stale(&world, &scene, dossier).await.as_deref(), Some("sheet-reopened"));
         let page = format!("/gestion/dossiers/{dossier}/decision/confirmation");
@@ -198,7 +192,7 @@ async fn another_ranking_unsettles_what_rests_on_the_one_before() {
         world.post(chair, &format!("/sheets/{sheet}/reopen"), reason).await;
         world.patch(&juror.person, &format!("/sheets/{sheet}"), None, json!({ "marks": { "A1": 4 } })).await.ok();
         world.post(&juror.person, &format!("/sheets/{sheet}/lock"), json!({})).await.ok();
-        let newer = rank(&world, &scene).await;
+        let newer = jury::rank(&world, &scene).await;
         // The order among all may have moved: the other decision, too, is looked at again.
         assert_eq!(stale(&world, &scene, second).await.as_deref(), Some("ranking-changed"));
         assert_eq!(sums(&world, &scene).await, ("0".to_owned(), 0));

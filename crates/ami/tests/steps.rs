@@ -73,7 +73,7 @@ async fn notified_waits_for_a_decision_that_stands_on_each_dossier() {
         }
         step(&world, officer, "plenary", "").await.ok();
         assert_eq!(unfinished(&step(&world, officer, "deliberation", "").await), [reason("no-ranking")]);
-        world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
+        jury::rank(&world, &scene).await;
 
         let blocked = [("/state".to_owned(), "unfinished-undecided".to_owned())];
         let retained = json!({ "decision": "retained", "amount": 100 });
@@ -81,14 +81,12 @@ async fn notified_waits_for_a_decision_that_stands_on_each_dossier() {
         world.put(officer, &format!("/dossiers/{withdrawn}/decision"), retained.clone()).await.ok();
         world.put(officer, &format!("/dossiers/{kept}/decision"), retained.clone()).await.ok();
         // What rests on nothing any more stands for nothing.
-        let recusals = format!("{CALL}/seats/{}/recusals", scene.jurors[2].seat);
-        let conflict = json!({ "dossier": kept, "reason": "financial", "comment": "Prestation" });
-        assert_eq!(world.post(officer, &recusals, conflict).await.status, 204);
+        jury::recuse(&world, &scene, &scene.jurors[2], kept).await;
         step(&world, officer, "deliberation", "").await.ok();
         assert_eq!(unfinished(&step(&world, officer, "notified", "Assemblée tenue.").await), blocked);
         let board = jury::page(&world, officer, "/gestion/AMI-ALI-2027").await.text();
         assert!(!board.contains("name=\"state\" value=\"notified\""), "{board}");
-        world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
+        jury::rank(&world, &scene).await;
         for dossier in [withdrawn, kept] {
             world.post(officer, &format!("/dossiers/{dossier}/decision/confirmation"), json!({})).await.ok();
         }

@@ -75,6 +75,8 @@ unfinished-no-juror = le jury n'a aucun membre à voix délibérative
 unfinished-open-sheets = fiches de notation qui ne sont pas verrouillées : { $count }
 unfinished-no-ranking = aucun classement n'a été calculé
 unfinished-undecided = dossiers sans décision, ou dont la décision est à confirmer : { $count }
+
+# What a step does.
 step-about-published = L'appel devient public. Le formulaire, les pièces, la grille et les règles ne se modifient plus.
 step-about-admissibility = Les contenus sont descellés. Vous vérifiez la recevabilité de chaque dossier, avec un motif écrit en cas d'irrecevabilité.
 step-about-marking = Les membres du jury qui ont fait leur déclaration accèdent aux dossiers qui leur sont affectés et les notent.
@@ -83,6 +85,8 @@ step-about-plenary = Le jury se réunit et rend son avis : les membres voient le
 step-about-deliberation = L'avis du jury est rendu. L'autorité délibère, dossier par dossier.
 step-about-notified = À faire quand vous avez écrit à chaque candidat : aucun message ne part d'ici. Les décisions ne se modifient plus.
 step-about-archived = L'appel est clos et conservé.
+
+# How the marks of jurors become one.
 aggregation-mean = moyenne
 aggregation-median = médiane
 aggregation-trimmed = moyenne, sans les { $k } plus basses ni les { $k } plus hautes,

@@ -82,6 +82,18 @@ pub(crate) async fn sign_all(world: &World, scene: &Scene) {
     }
 }
 
+/// A ranking of the scene as it stands.
+pub(crate) async fn rank(world: &World, scene: &Scene) -> Value {
+    world.post(&scene.officer, &format!("{CALL}/rankings"), json!({})).await.ok()
+}
+
+/// Excludes a juror from a dossier that they were asked for.
+pub(crate) async fn recuse(world: &World, scene: &Scene, juror: &Juror, dossier: &str) {
+    let recusals = format!("{CALL}/seats/{}/recusals", juror.seat);
+    let conflict = json!({ "dossier": dossier, "reason": "financial", "comment": "Prestation" });
+    assert_eq!(world.post(&scene.officer, &recusals, conflict).await.status, 204);
+}
+
 /// A page's form, sent.
 pub(crate) async fn form(world: &World, who: &Person, path: &str, body: &str) -> super::Got {
     world.send_with(Some(who), Method::Post, path, Some(body.as_bytes().to_vec()), &[]).await
