@@ -105,6 +105,14 @@ impl Grounds {
         Ok(Self { newest, upsets: upsets::of_dossiers(conn, call, only).await? })
     }
 
+    /// What the newest ranking says of a dossier, as it was looked at before; refuses when another was kept since.
+    fn opinion(&self, looked_at: Option<(RankingId, Option<Opinion>)>) -> Result<Option<Opinion>> {
+        if self.newest.as_ref().map(|r| r.id) != looked_at.map(|(id, _)| id) {
+            return Err(rankings::ranking_moved());
+        }
+        Ok(looked_at.and_then(|(_, opinion)| opinion))
+    }
+
     /// Why a decision on a dossier in this state is stale, if it is.
     pub(crate) fn stale(&self, decision: &Decision, state: DossierStateName) -> Option<Stale> {
         let upsets = self.upsets.get(&decision.dossier).copied().unwrap_or_default();
@@ -152,10 +160,7 @@ pub async fn record_decision(
             let state = dossier.state_name();
             let shown = before.as_ref().map(|d| view(d, grounds.stale(d, state)));
             seen(*if_match, shown.as_ref())?;
-            if grounds.newest.as_ref().map(|r| r.id) != ranking.map(|(id, _)| id) {
-                return Err(rankings::ranking_moved());
-            }
-            let opinion = ranking.and_then(|(_, opinion)| opinion);
+            let opinion = grounds.opinion(*ranking)?;
             let ceiling = call.definition.lot(&dossier.lot).map_or(0, |l| l.ceiling_cents);
             let mut proposal = proposal.clone();
             let filed = match proposal.kind {
@@ -235,12 +240,9 @@ pub async fn confirm_decision(
             if !before.kind.fits(state) {
                 return Err(Error::new(Kind::Conflict, "decision-state"));
             }
-            if grounds.newest.as_ref().map(|r| r.id) != ranking.map(|(id, _)| id) {
-                return Err(rankings::ranking_moved());
-            }
+            let opinion = grounds.opinion(ranking)?;
             let mut overridden = None;
             if before.kind.awards() {
-                let opinion = ranking.and_then(|(_, opinion)| opinion);
                 let filed = load_filed(tx.read(), call.clone(), dossier).await?;
                 let amount = before.amount_cents.unwrap_or(0);
                 let rules = awards::broken(tx, &filed, opinion, before.kind, amount).await?;
