@@ -173,18 +173,18 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
 }
 
 impl Ctx<'_> {
-    /// Renders a page.
-    pub(crate) fn page(&self, template: &str, body: &Value) -> Html {
+    /// Renders a page: what it shows is a struct, whose fields stand beside what surrounds every page.
+    pub(crate) fn page(&self, template: &str, body: &impl Serialize) -> Html {
         self.page_with(Status::Ok, template, body)
     }
 
     /// Renders a page with a status.
-    pub(crate) fn page_with(&self, status: Status, template: &str, body: &Value) -> Html {
+    pub(crate) fn page_with(&self, status: Status, template: &str, body: &impl Serialize) -> Html {
         #[derive(Serialize)]
-        struct Whole<'a> {
+        struct Whole<'a, Body: Serialize> {
             chrome: &'a Chrome,
             #[serde(flatten)]
-            body: &'a Value,
+            body: &'a Body,
         }
         let html = self.app.views.page(&format!("pages/{template}.html"), &Whole { chrome: &self.chrome, body })?;
         Ok(PageAnswer::Page(status, html))
