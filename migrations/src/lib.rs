@@ -74,6 +74,14 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000009_overrides.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000011_calls",
+                text: Text::Each {
+                    sqlite: include_str!("m20261125_000011_calls.sqlite.sql"),
+                    postgres: include_str!("m20261125_000011_calls.postgres.sql"),
+                },
+                history: &[],
+            }),
         ]
     }
 }

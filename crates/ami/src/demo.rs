@@ -102,6 +102,7 @@ pub async fn run(args: DemoArgs) -> Outcome<()> {
         std::fs::write(args.data.join(LOADED), "")?;
         std::fs::remove_file(args.data.join(LOADING))?;
     }
+    demo_data::ensure_administrator(&running.app).await?;
     let (data, url) = (args.data, config.public_url.clone());
     server::run(running, &config, move |_| announce(&data, &url, &accounts)).await
 }
@@ -138,7 +139,8 @@ fn announce(data: &Path, url: &str, accounts: &Accounts) -> Outcome<()> {
     for (role, what) in [
         ("applicant", "remplir et déposer un dossier pour l'appel ouvert"),
         ("juror", "noter les dossiers affectés dans l'appel en notation"),
-        ("officer", "suivre la notation, calculer le classement, décider, exporter"),
+        ("officer", "suivre la notation, calculer le classement, décider, exporter, écrire un appel"),
+        ("administrator", "nommer les agents qui créent des appels"),
     ] {
         if let Some(account) = list.iter().find(|a| a.role == role) {
             println!("  {:<38} {what}", account.email);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ami_domain::call::{CallDefinition, CallState, day};
+use ami_domain::call::{CallDefinition, CallState, Draft, Limits, day};
 use ami_domain::dossier::InadmissibleReason;
+use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_services::dossiers::{OnInvalid, Seen};
@@ -11,7 +12,8 @@ use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::SheetChanges;
 use ami_services::{
-    Actor, App, Arrival, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets, steps,
+    Actor, App, Arrival, accounts, deposits, dossiers, jury, members, officers, organisations, pieces, review, sheets,
+    steps, writing,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};
@@ -28,7 +30,7 @@ pub const MARKING: &str = "AMI-ALI-2027-JURY";
 /// Everybody's password.
 pub const PASSWORD: &str = "demonstration-93";
 
-const CALL: &str = include_str!("../../../fixtures/call.json");
+const CALL: &str = include_str!("../../../fixtures/call.toml");
 const APPLICANTS: &str = include_str!("../../../fixtures/applicants.json");
 
 /// Marks of the worked example α by its three jurors, criteria in the order of the grid.
@@ -89,12 +91,13 @@ impl Accounts {
         let applicants = self.applicants.iter().map(|a| ("applicant", a.name.clone(), applicant_email(a.number)));
         let jurors = JURY.iter().enumerate().map(|(i, m)| ("juror", m.name.to_owned(), juror_email(i + 1)));
         let officer = std::iter::once(("officer", "Mission insertion".to_owned(), OFFICER.to_owned()));
-        applicants.chain(jurors).chain(officer)
+        let administrator = std::iter::once(("administrator", "Administration".to_owned(), ADMINISTRATOR.to_owned()));
+        applicants.chain(jurors).chain(officer).chain(administrator)
     }
 }
 
 const OFFICER: &str = "agent@demonstration.example";
-const ADMINISTRATOR: &str = "administration@demonstration.example";
+const ADMINISTRATOR: &str = "administrateur@demonstration.example";
 
 fn applicant_email(number: usize) -> String {
     format!("candidat{number}@demonstration.example")
@@ -104,12 +107,21 @@ fn juror_email(number: usize) -> String {
     format!("jure{number}@demonstration.example")
 }
 
+/// Makes the administrator's account, where the demonstration has none: one of an earlier version had another address.
+pub async fn ensure_administrator(app: &App) -> Outcome<AccountId> {
+    let email = Email::parse(ADMINISTRATOR)?;
+    match ami_database::accounts::find_by_email(app.database.read(), &email).await? {
+        Some(account) => Ok(account.id),
+        None => Ok(accounts::create_account(&app.now(), ADMINISTRATOR, "Administration", PASSWORD, true).await?),
+    }
+}
+
 /// Loads everything. With a fixed clock the open call keeps its own calendar; otherwise it is moved so that deposits are open.
 pub async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()> {
     let bar = ProgressBar::new(60 + 12 + 9 + 20);
     bar.set_style(ProgressStyle::with_template("Chargement de la démonstration {bar:40} {pos}/{len} {msg}")?);
     let now = app.clock.now();
-    let administrator = accounts::create_account(&app.now(), ADMINISTRATOR, "Administration", PASSWORD, true).await?;
+    let administrator = ensure_administrator(app).await?;
     let officer = accounts::create_account(&app.now(), OFFICER, "Mission insertion", PASSWORD, false).await?;
     let mut members = Vec::new();
     for applicant in &people.applicants {
@@ -131,6 +143,8 @@ pub async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()
         jurors.push(accounts::create_account(&app.now(), &juror_email(i + 1), member.name, PASSWORD, false).await?);
         bar.inc(1);
     }
+    let named = members::MemberInput { name: "Mission insertion".into(), email: OFFICER.into() };
+    officers::name_officer(&app.now(), Some(&accounts::actor(&app.now(), administrator).await?), &named).await?;
     let loader = Loader { app: app.clone(), administrator, officer, members, jurors, bar };
     let open = if fixed_clock {
         definition(OPEN, "ALI27", now, None)?
@@ -146,7 +160,8 @@ pub async fn load(app: &App, people: &Accounts, fixed_clock: bool) -> Outcome<()
 
 /// The call of the fixtures.
 pub fn fixture() -> Outcome<CallDefinition> {
-    Ok(serde_json::from_str(CALL)?)
+    let draft = Draft::from_toml(CALL)?;
+    draft.check(&Limits::at(Timestamp::UNIX_EPOCH)).definition.ok_or_else(|| "the fixture has problems".into())
 }
 
 /// The fixture's call under a code; with `as_if`, its calendar is moved so that today is that day of the original.
@@ -187,7 +202,7 @@ impl Loader<'_> {
         let before = call.calendar.opens.checked_sub(jiff::SignedDuration::from_hours(24))?;
         let app = self.at(before);
         let administrator = self.actor(self.administrator).await?;
-        calls::create_call(&app, Some(&administrator), serde_json::to_value(call)?, self.officer).await?;
+        writing::create_call(&app, Some(&administrator), serde_json::to_value(call)?, self.officer).await?;
         let officer = self.actor(self.officer).await?;
         steps::advance_call(&app, Some(&officer), &call.code, CallState::Published, "").await?;
         Ok(())
@@ -531,8 +546,7 @@ mod tests {
 
     #[test]
     fn the_fixture_is_a_call_without_problems() {
-        let call: CallDefinition = serde_json::from_str(CALL).unwrap();
-        assert_eq!(call.problems(), []);
+        let call = fixture().unwrap();
         assert_eq!(call.form.fields().count(), 48);
         assert_eq!(call.grid.total_weight(), 100);
         assert_eq!(call.lots.iter().map(|l| l.capacity).sum::<i64>(), 11_500);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{demo, evidence, outbox, server};
+use ami::{call, demo, evidence, outbox, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -75,6 +75,10 @@ enum Command {
     },
     #[command(about = "Dit où en sont les courriels, ou les fait repartir", subcommand)]
     Outbox(Outbox),
+    #[command(about = "Donne, remplace, compare ou vérifie le fichier d’un appel (TOML)", subcommand)]
+    Call(Call),
+    #[command(about = "Nomme les agents qui peuvent créer des appels", subcommand)]
+    Officer(Officer),
     #[command(about = "Vérifie le journal des actes", subcommand)]
     Journal(Journal),
     #[command(about = "Vérifie toute l’installation : dépôts, fichiers, accusés, journal, classements, décisions")]
@@ -94,6 +98,57 @@ enum Outbox {
     Resume(Config),
     #[command(about = "Remet en route les courriels refusés, une fois la cause corrigée")]
     Retry(Config),
+}
+
+#[derive(Debug, Subcommand)]
+enum Call {
+    #[command(about = "Écrit un appel sur la sortie standard")]
+    Export {
+        #[arg(value_name = "CODE", help = "Code de l’appel")]
+        code: String,
+        #[command(flatten)]
+        config: Config,
+    },
+    #[command(about = "Remplace un appel en préparation par un fichier")]
+    Import {
+        #[arg(value_name = "CODE", help = "Code de l’appel")]
+        code: String,
+        #[arg(id = "appel", value_name = "APPEL", help = "Fichier de l’appel")]
+        file: PathBuf,
+        #[command(flatten)]
+        config: Config,
+    },
+    #[command(about = "Dit ce qu’un fichier changerait à un appel, ligne par ligne")]
+    Diff {
+        #[arg(value_name = "CODE", help = "Code de l’appel")]
+        code: String,
+        #[arg(id = "appel", value_name = "APPEL", help = "Fichier de l’appel")]
+        file: PathBuf,
+        #[command(flatten)]
+        config: Config,
+    },
+    #[command(about = "Dit ce qui empêche de publier un appel, ou un fichier")]
+    Check {
+        #[arg(value_name = "CODE", help = "Code de l’appel")]
+        code: Option<String>,
+        #[arg(id = "appel", long = "file", value_name = "APPEL", help = "Fichier de l’appel, vérifié sans rien ouvrir d’autre")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: Config,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Officer {
+    #[command(about = "Nomme une personne, qui en est prévenue par courriel")]
+    Add {
+        #[arg(long, value_name = "ADRESSE", help = "Adresse électronique")]
+        email: String,
+        #[arg(long, value_name = "NOM", help = "Prénom et nom")]
+        name: String,
+        #[command(flatten)]
+        config: Config,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +192,19 @@ fn main() -> ExitCode {
             Command::Check(config) => evidence::check(config.file.as_deref()).await,
             Command::Ranking(Ranking::Recompute { id, config }) => {
                 evidence::recompute(config.file.as_deref(), &id).await
+            }
+            Command::Call(Call::Export { code, config }) => call::export(config.file.as_deref(), &code).await,
+            Command::Call(Call::Import { code, file, config }) => {
+                call::import(config.file.as_deref(), &code, &file).await
+            }
+            Command::Call(Call::Diff { code, file, config }) => {
+                call::diff(config.file.as_deref(), &code, &file).await
+            }
+            Command::Call(Call::Check { code, file, config }) => {
+                call::check(config.file.as_deref(), code.as_deref(), file.as_ref()).await
+            }
+            Command::Officer(Officer::Add { email, name, config }) => {
+                call::add_officer(config.file.as_deref(), &email, &name).await
             }
             Command::Outbox(Outbox::Status(config)) => outbox::status(config.file.as_deref()).await,
             Command::Outbox(Outbox::Resume(config)) => outbox::resume(config.file.as_deref()).await,

@@ -101,9 +101,9 @@ impl Scene {
         for sql in [
             format!(
                 "INSERT INTO call_versions (call_id, version, definition, sha256, published_at, notice) \
-                 SELECT id, 2, {corrected}, 'x', 0, NULL FROM calls"
+                 SELECT call_id, 2, {corrected}, 'x', 0, NULL FROM call_versions"
             ),
-            format!("UPDATE calls SET version = 2, definition = {corrected}"),
+            "UPDATE calls SET version = 2".to_owned(),
         ] {
             conn.execute_unprepared(&sql).await.unwrap();
         }

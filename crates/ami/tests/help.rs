@@ -42,6 +42,8 @@ fn every_help_is_in_french() {
         "migrate",
         "create-administrator",
         "outbox",
+        "call",
+        "officer",
         "journal",
         "check",
         "ranking",
@@ -63,6 +65,11 @@ fn every_help_is_in_french() {
         ["outbox", "retry"],
         ["journal", "verify"],
         ["ranking", "recompute"],
+        ["call", "export"],
+        ["call", "import"],
+        ["call", "diff"],
+        ["call", "check"],
+        ["officer", "add"],
     ] {
         let form = [below[0], below[1], "--help"];
         assert_french(&form, &help(&form));

@@ -53,6 +53,10 @@ impl Things {
                 json!({ "name": "x", "email": "x", "college": "experts", "voice": "consultative" })
             }
             "/calls/<code>/seats/<seat>/recusals" => json!({ "lot": "ALI-22", "reason": "other", "comment": "x" }),
+            "/calls/<code>/officers" => json!({ "name": "Collègue", "email": "x", "role": "reader" }),
+            "/calls/<code>/officers/<member>" => json!({ "role": "reader" }),
+            "/officers" => json!({ "name": "Agente", "email": "x" }),
+            "/calls/<code>/corrections" => json!({ "notice": "Avis" }),
             "/calls/<code>/state" => json!({ "state": "archived" }),
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
             "/organisations/<id>/members" => json!({ "name": "Membre", "email": "x" }),
@@ -131,7 +135,7 @@ async fn every_route_answers_every_role_as_the_table_says() {
     let twice: Vec<(String, Method)> = routes
         .windows(2)
         .filter(|pair| pair[0] == pair[1])
-        .map(|pair| (format!("{}.pdf", pair[0].0), pair[0].1))
+        .map(|pair| (format!("{}{}", pair[0].0, if pair[0].0.contains("rankings") { ".pdf" } else { ".toml" }), pair[0].1))
         .collect();
     routes.dedup();
     routes.extend(twice);

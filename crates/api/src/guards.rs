@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Nothing larger than this is read of an upload, whatever a slot allows.
-pub(crate) const MOST_UPLOAD: ByteUnit = ByteUnit::Mebibyte(256);
+pub(crate) const MOST_UPLOAD: ByteUnit = ByteUnit::Byte(ami_domain::pieces::MOST_BYTES);
 /// How long a body may take that is read whole.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// The access token in browsers, over http and over https. Another host of the same domain cannot set a name that begins with
@@ -325,6 +325,37 @@ impl<'r, T: DeserializeOwned> FromData<'r> for OpenBody<T> {
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
         read_json(request, data).await.map(Self)
+    }
+}
+
+/// A text from somebody who is signed in: a file that people write.
+#[derive(Debug)]
+pub(crate) struct TextBody(pub(crate) String);
+
+#[rocket::async_trait]
+impl<'r> FromData<'r> for TextBody {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
+        let refuse = |error: Error| {
+            let status = crate::answer::status(error.kind);
+            keep_refusal(request, error);
+            AnyOutcome::Error((status, ()))
+        };
+        match request.guard::<Who>().await {
+            Outcome::Success(who) => {
+                if let Err(error) = who.signed() {
+                    drop_body(data).await;
+                    return refuse(error);
+                }
+            }
+            Outcome::Error((status, _)) | Outcome::Forward(status) => return AnyOutcome::Error((status, ())),
+        }
+        match read_body(data, JSON_LIMIT).await.map(String::from_utf8) {
+            Ok(Ok(text)) => AnyOutcome::Success(Self(text)),
+            Ok(Err(_)) => refuse(Error::new(Kind::Invalid, "bad-request")),
+            Err(error) => refuse(error),
+        }
     }
 }
 

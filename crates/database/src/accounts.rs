@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, SignInId};
-use ami_domain::policy::{Actor, SeatFacts};
+use ami_domain::policy::{Actor, OfficerRole, SeatFacts};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -36,6 +36,8 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it was shut.
     pub disabled_at: Option<Timestamp>,
+    /// Named by an administrator: may create calls.
+    pub officer: bool,
 }
 
 fn account(row: accounts::Model) -> Result<Account> {
@@ -49,6 +51,7 @@ fn account(row: accounts::Model) -> Result<Account> {
         name: row.name,
         password_hash: row.password_hash,
         administrator: row.administrator,
+        officer: row.officer,
     })
 }
 
@@ -68,6 +71,7 @@ pub async fn insert_account(tx: &Tx, account: &Account) -> Result<()> {
             administrator: account.administrator,
             created_at: stored(account.created_at),
             disabled_at: account.disabled_at.map(stored),
+            officer: account.officer,
         },
     )
     .await
@@ -113,12 +117,13 @@ pub async fn save_account(tx: &Tx, account: &Account) -> Result<()> {
 }
 
 /// What decides about a person, in one statement: an account's row for each thing that it is to a call or an organisation.
-const ACTOR: &str = "SELECT a.*, r.kind AS is_a, r.scope AS is_of, r.seat AS seat, r.chair AS chair, r.declared AS declared \
+const ACTOR: &str = "SELECT a.*, r.kind AS is_a, r.scope AS is_of, r.seat AS seat, r.chair AS chair, r.declared AS declared, \
+    r.role AS role \
     FROM accounts a LEFT JOIN (\
     SELECT 'member' AS kind, m.account_id, m.organisation_id AS scope, m.organisation_id AS seat, \
-    FALSE AS chair, FALSE AS declared FROM memberships m WHERE m.account_id = $1 \
-    UNION ALL SELECT 'officer', o.account_id, o.call_id, o.call_id, FALSE, FALSE FROM officers o WHERE o.account_id = $1 \
-    UNION ALL SELECT 'seat', s.account_id, s.call_id, s.id, s.chair, s.declared_at IS NOT NULL FROM seats s \
+    FALSE AS chair, FALSE AS declared, '' AS role FROM memberships m WHERE m.account_id = $1 \
+    UNION ALL SELECT 'officer', o.account_id, o.call_id, o.call_id, FALSE, FALSE, o.role FROM officers o WHERE o.account_id = $1 \
+    UNION ALL SELECT 'seat', s.account_id, s.call_id, s.id, s.chair, s.declared_at IS NOT NULL, '' FROM seats s \
     WHERE s.account_id = $1) r ON r.account_id = a.id \
     WHERE a.id = $1 AND a.disabled_at IS NULL";
 
@@ -146,8 +151,9 @@ async fn one_actor(conn: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -
     let mut actor = Actor {
         account: account.id,
         administrator: account.administrator,
+        officer: account.officer,
         organisations: BTreeSet::new(),
-        officer_of: BTreeSet::new(),
+        officer_of: BTreeMap::new(),
         seats: BTreeMap::new(),
     };
     for row in &rows {
@@ -155,7 +161,11 @@ async fn one_actor(conn: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -
         let of: Uuid = row.try_get("", "is_of")?;
         match kind.as_str() {
             "member" => drop(actor.organisations.insert(of.into())),
-            "officer" => drop(actor.officer_of.insert(of.into())),
+            "officer" => {
+                let role: String = row.try_get("", "role")?;
+                let role = OfficerRole::parse(&role).ok_or_else(|| corrupt("officers", "role", of, &role))?;
+                actor.officer_of.insert(of.into(), role);
+            }
             _ => {
                 let id: Uuid = row.try_get("", "seat")?;
                 let (declared, chair) = (row.try_get("", "declared")?, row.try_get("", "chair")?);

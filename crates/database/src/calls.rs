@@ -1,20 +1,21 @@
-//! Calls, their versions and their officers.
+//! Calls, what is being written of them, and their versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ami_domain::call::{CallDefinition, CallState, Phase};
+use ami_domain::call::{CallDefinition, CallState, Draft, Phase};
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{AccountId, CallId};
-use ami_domain::policy::{CallFacts, Permit, acts};
+use ami_domain::policy::{CallFacts, OfficerRole, Permit, acts};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryResult, QuerySelect as _, Statement, Value,
 };
+use uuid::Uuid;
 
-use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
-use crate::entities::{call_versions, calls, counters, officers};
+use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
+use crate::entities::{call_versions, calls, counters};
 use crate::{Result, Tx};
 
 /// A call as it stands.
@@ -28,7 +29,7 @@ pub struct Call {
     pub version: i64,
     /// Grows by one at every change.
     pub revision: i64,
-    /// What is written in it, read once for all who ask.
+    /// What is written in it, read once for all who ask; of a call in draft, as far as it can be read.
     pub definition: Arc<CallDefinition>,
 }
 
@@ -49,14 +50,44 @@ impl Call {
     }
 }
 
-fn call(row: calls::Model) -> Result<Call> {
+/// A call with the text that counts: its draft until it is published, then its version.
+const CALL: &str = "SELECT c.id, c.code, c.state, c.version, c.revision, CASE WHEN c.version = 0 THEN c.draft ELSE v.definition END \
+    AS written FROM calls c LEFT JOIN call_versions v ON v.call_id = c.id AND v.version = c.version";
+
+fn call(row: &QueryResult) -> Result<Call> {
+    let (id, code, version): (Uuid, String, i64) =
+        (row.try_get("", "id")?, row.try_get("", "code")?, row.try_get("", "version")?);
+    let (state, written): (String, Option<String>) = (row.try_get("", "state")?, row.try_get("", "written")?);
+    let written = written.ok_or_else(|| corrupt("calls", "version", id, format!("{version} is missing")))?;
+    let definition = if version == 0 {
+        let mut sketch = draft(id, &written)?.sketch();
+        // Whatever a draft says of it, it is found by its code.
+        sketch.code = code;
+        Arc::new(sketch)
+    } else {
+        read(id.into(), version, &written)?
+    };
     Ok(Call {
-        state: CallState::parse(&row.state).ok_or_else(|| corrupt("calls", "state", row.id, &row.state))?,
-        definition: read(row.id.into(), row.version, &row.definition)?,
-        id: row.id.into(),
-        version: row.version,
-        revision: row.revision,
+        state: CallState::parse(&state).ok_or_else(|| corrupt("calls", "state", id, &state))?,
+        definition,
+        id: id.into(),
+        version,
+        revision: row.try_get("", "revision")?,
     })
+}
+
+fn draft(call: Uuid, text: &str) -> Result<Draft> {
+    serde_json::from_str(text).map_err(|e| corrupt("calls", "draft", call, e))
+}
+
+async fn select(conn: &impl ConnectionTrait, rest: &str, values: Vec<Value>) -> Result<Vec<Call>> {
+    let sql = format!("{CALL} {rest}");
+    let rows = conn.query_all_raw(Statement::from_sql_and_values(conn.get_database_backend(), sql, values)).await?;
+    rows.iter().map(call).collect()
+}
+
+async fn select_one(conn: &impl ConnectionTrait, rest: &str, value: Value) -> Result<Option<Call>> {
+    Ok(select(conn, rest, vec![value]).await?.pop())
 }
 
 /// Definitions that are kept read; the one that was asked for least lately goes first.
@@ -127,18 +158,28 @@ pub async fn version(conn: &impl ConnectionTrait, call: &Call, version: i64) -> 
 }
 
 fn written(definition: &CallDefinition) -> Result<String> {
-    serde_json::to_string(definition).map_err(|e| corrupt("calls", "definition", &definition.code, e))
+    serde_json::to_string(definition).map_err(|e| corrupt("call_versions", "definition", &definition.code, e))
 }
 
-/// Adds a call in draft, with its first officer.
+fn written_draft(call: CallId, draft: &Draft) -> Result<String> {
+    serde_json::to_string(draft).map_err(|e| corrupt("calls", "draft", call, e))
+}
+
+/// The prefix of a draft, where it has one: no two calls have the same.
+fn prefix(draft: &Draft) -> Option<String> {
+    Some(draft.text("/number_prefix").trim().to_owned()).filter(|prefix| !prefix.is_empty())
+}
+
+/// Adds a call in draft, with its first officer, who owns it.
 ///
 /// # Errors
-/// [`crate::Constraint::CallCode`] when the code is taken.
+/// [`crate::Constraint::CallCode`] when the code is taken, [`crate::Constraint::CallPrefix`] when the prefix of its numbers is.
 pub async fn insert_call(
     tx: &Tx,
     _permit: &Permit<acts::CreateCall>,
     id: CallId,
-    definition: &CallDefinition,
+    code: &str,
+    draft: &Draft,
     officer: AccountId,
     now: Timestamp,
 ) -> Result<()> {
@@ -146,20 +187,140 @@ pub async fn insert_call(
         tx,
         calls::Model {
             id: id.uuid(),
-            code: definition.code.clone(),
+            code: code.to_owned(),
             state: CallState::Draft.as_str().to_owned(),
             version: 0,
-            definition: written(definition)?,
             revision: 0,
             created_at: stored(now),
             published_at: None,
+            number_prefix: prefix(draft),
+            draft: Some(written_draft(id, draft)?),
         },
     )
     .await?;
     for name in ["dossiers", crate::upsets::SERIES] {
         insert(tx, counters::Model { call_id: id.uuid(), name: name.into(), value: 0 }).await?;
     }
-    insert(tx, officers::Model { call_id: id.uuid(), account_id: officer.uuid(), created_at: stored(now) }).await
+    crate::officers::insert_officer(tx, id, officer, OfficerRole::Owner, now).await
+}
+
+/// What is being written of a call: the call itself until it is published, then the correction that is prepared, if one is.
+pub async fn find_draft(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Draft>> {
+    let row = calls::Entity::find_by_id(id.uuid()).one(conn).await?;
+    row.and_then(|row| row.draft).map(|text| draft(id.uuid(), &text)).transpose()
+}
+
+/// Whether a call, in draft or not, has this prefix.
+pub async fn has_prefix(conn: &impl ConnectionTrait, prefix: &str) -> Result<bool> {
+    Ok(calls::Entity::find().filter(calls::Column::NumberPrefix.eq(prefix)).one(conn).await?.is_some())
+}
+
+/// Writes what is being written of a call; `None` drops the correction that was prepared. Gives the new revision.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when somebody else wrote in the meantime, [`crate::Constraint::CallPrefix`] when the prefix is
+/// another call's.
+pub async fn save_draft(tx: &Tx, permit: &Permit<acts::EditCall>, call: &Call, draft: Option<&Draft>) -> Result<i64> {
+    permitted("calls", permit.on(), call.id)?;
+    write_draft(tx, call, draft).await
+}
+
+/// The same, as the installation's own command line does.
+///
+/// # Errors
+/// As [`save_draft`].
+pub async fn save_draft_by_operator(tx: &Tx, call: &Call, draft: &Draft) -> Result<i64> {
+    write_draft(tx, call, Some(draft)).await
+}
+
+async fn write_draft(tx: &Tx, call: &Call, draft: Option<&Draft>) -> Result<i64> {
+    let text = draft.map(|draft| written_draft(call.id, draft)).transpose()?;
+    let mut update = calls::Entity::update_many()
+        .col_expr(calls::Column::Draft, Expr::value(text))
+        .col_expr(calls::Column::Revision, Expr::value(call.revision + 1))
+        .filter(calls::Column::Id.eq(call.id.uuid()))
+        .filter(calls::Column::Revision.eq(call.revision));
+    if call.version == 0 {
+        update = update.col_expr(calls::Column::NumberPrefix, Expr::value(draft.and_then(prefix)));
+    }
+    exactly_one("calls", &update.exec(&tx.0).await?)?;
+    Ok(call.revision + 1)
+}
+
+/// A version of a call, as everyone may know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// From 1.
+    pub version: i64,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// What a correction says of itself.
+    pub notice: Option<String>,
+}
+
+/// The versions of a call, the newest first.
+pub async fn list_versions(conn: &impl ConnectionTrait, id: CallId) -> Result<Vec<Version>> {
+    let sql = "SELECT version, published_at, notice FROM call_versions WHERE call_id = $1 ORDER BY version DESC";
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, [id.uuid().into()]);
+    let read = |row: QueryResult| {
+        let at = row.try_get("", "published_at")?;
+        Ok(Version {
+            version: row.try_get("", "version")?,
+            published_at: instant("call_versions", "published_at", id, at)?,
+            notice: row.try_get("", "notice")?,
+        })
+    };
+    conn.query_all_raw(statement).await?.into_iter().map(read).collect()
+}
+
+async fn insert_version(
+    tx: &Tx,
+    id: CallId,
+    version: i64,
+    definition: &CallDefinition,
+    notice: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let definition = written(definition)?;
+    insert(
+        tx,
+        call_versions::Model {
+            call_id: id.uuid(),
+            version,
+            sha256: sha256_hex(definition.as_bytes()),
+            definition,
+            published_at: stored(now),
+            notice: notice.map(str::to_owned),
+        },
+    )
+    .await
+}
+
+/// Keeps a correction of a published call as its next version, which counts from now on; what was prepared is no draft any more.
+///
+/// # Errors
+/// [`crate::DatabaseError::Conflict`] when somebody else wrote in the meantime.
+pub async fn insert_correction(
+    tx: &Tx,
+    permit: &Permit<acts::CorrectCall>,
+    call: &Call,
+    definition: &CallDefinition,
+    notice: &str,
+    now: Timestamp,
+) -> Result<i64> {
+    permitted("calls", permit.on(), call.id)?;
+    let version = call.version + 1;
+    let updated = calls::Entity::update_many()
+        .col_expr(calls::Column::Version, Expr::value(version))
+        .col_expr(calls::Column::Draft, Expr::value(None::<String>))
+        .col_expr(calls::Column::Revision, Expr::value(call.revision + 1))
+        .filter(calls::Column::Id.eq(call.id.uuid()))
+        .filter(calls::Column::Revision.eq(call.revision))
+        .exec(&tx.0)
+        .await?;
+    exactly_one("calls", &updated)?;
+    insert_version(tx, call.id, version, definition, Some(notice), now).await?;
+    Ok(version)
 }
 
 /// The call with this code.
@@ -172,22 +333,27 @@ async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: Option<LockType>
     if code.contains('\0') {
         return Ok(None);
     }
-    let found = calls::Entity::find().filter(calls::Column::Code.eq(code));
-    let found = match lock {
-        Some(lock) => found.lock(lock),
-        None => found,
-    };
-    found.one(conn).await?.map(call).transpose()
+    if let Some(lock) = lock {
+        // The call alone: its versions never change.
+        let found = calls::Entity::find().filter(calls::Column::Code.eq(code)).lock(lock);
+        if found.one(conn).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    select_one(conn, "WHERE c.code = $1", code.into()).await
 }
 
 /// The call with this id.
 pub async fn find(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call>> {
-    calls::Entity::find_by_id(id.uuid()).one(conn).await?.map(call).transpose()
+    select_one(conn, "WHERE c.id = $1", id.uuid().into()).await
 }
 
 /// The call with this id, which stays as it is until the transaction ends.
 pub async fn find_for_share(tx: &Tx, id: CallId) -> Result<Option<Call>> {
-    calls::Entity::find_by_id(id.uuid()).lock_shared().one(&tx.0).await?.map(call).transpose()
+    if calls::Entity::find_by_id(id.uuid()).lock_shared().one(&tx.0).await?.is_none() {
+        return Ok(None);
+    }
+    find(&tx.0, id).await
 }
 
 /// The call with this code, which stays as it is until the transaction ends.
@@ -202,15 +368,10 @@ pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>
 
 /// Every call, newest first.
 pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
-    let rows = calls::Entity::find()
-        .order_by_desc(calls::Column::CreatedAt)
-        .order_by_desc(calls::Column::Id)
-        .all(conn)
-        .await?;
-    rows.into_iter().map(call).collect()
+    select(conn, "ORDER BY c.created_at DESC, c.id DESC", vec![]).await
 }
 
-/// Moves a call on; publication keeps the version for good.
+/// Moves a call on. Publication gives the definition that is kept for good: its first version.
 ///
 /// # Errors
 /// [`crate::DatabaseError::Conflict`] when somebody moved it in the meantime.
@@ -219,37 +380,50 @@ pub async fn set_state(
     permit: &Permit<acts::AdvanceCall>,
     call: &Call,
     to: CallState,
+    published: Option<&CallDefinition>,
     now: Timestamp,
 ) -> Result<()> {
     permitted("calls", permit.on(), call.id)?;
-    let publishing = call.state == CallState::Draft;
-    let version = if publishing { call.version + 1 } else { call.version };
     let mut update = calls::Entity::update_many()
         .col_expr(calls::Column::State, Expr::value(to.as_str()))
-        .col_expr(calls::Column::Version, Expr::value(version))
         .col_expr(calls::Column::Revision, Expr::value(call.revision + 1))
         .filter(calls::Column::Id.eq(call.id.uuid()))
         .filter(calls::Column::Revision.eq(call.revision));
-    if publishing {
-        update = update.col_expr(calls::Column::PublishedAt, Expr::value(stored(now)));
+    if published.is_some() {
+        update = update
+            .col_expr(calls::Column::Version, Expr::value(1_i64))
+            .col_expr(calls::Column::Draft, Expr::value(None::<String>))
+            .col_expr(calls::Column::PublishedAt, Expr::value(stored(now)));
     }
     exactly_one("calls", &update.exec(&tx.0).await?)?;
-    if publishing {
-        let definition = written(&call.definition)?;
-        insert(
-            tx,
-            call_versions::Model {
-                call_id: call.id.uuid(),
-                version,
-                sha256: sha256_hex(definition.as_bytes()),
-                definition,
-                published_at: stored(now),
-                notice: None,
-            },
-        )
-        .await?;
+    match published {
+        Some(definition) => insert_version(tx, call.id, 1, definition, None, now).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Somebody who is written to about a dossier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// The address.
+    pub email: String,
+    /// The dossier's number.
+    pub number: i64,
+    /// Whether it is filed.
+    pub filed: bool,
+}
+
+/// Everyone who has a draft or a deposit in a call, a line for each dossier, by address.
+pub async fn addressees(conn: &impl ConnectionTrait, id: CallId) -> Result<Vec<Addressee>> {
+    let sql = "SELECT a.email, d.number, CASE WHEN d.deposit_id IS NULL THEN 0 ELSE 1 END AS filed FROM dossiers d \
+        JOIN memberships m ON m.organisation_id = d.organisation_id JOIN accounts a ON a.id = m.account_id \
+        WHERE d.call_id = $1 AND d.state <> 'withdrawn' AND a.disabled_at IS NULL ORDER BY a.email, d.number";
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, [id.uuid().into()]);
+    let read = |row: QueryResult| {
+        let filed: i32 = row.try_get("", "filed")?;
+        Ok(Addressee { email: row.try_get("", "email")?, number: row.try_get("", "number")?, filed: filed == 1 })
+    };
+    conn.query_all_raw(statement).await?.into_iter().map(read).collect()
 }
 
 /// The next number of a series of the call: two callers never get the same one.

@@ -90,6 +90,12 @@ pub enum Constraint {
     DossierLot,
     /// A call has this code already.
     CallCode,
+    /// A call has this prefix of its dossiers' numbers already.
+    CallPrefix,
+    /// The person is an officer of the call already.
+    Officer,
+    /// An invitation to run the call is open for the person already.
+    OfficerInvitation,
     /// The person has a seat already.
     SeatAccount,
     /// A seat has this label already.
@@ -111,10 +117,17 @@ pub enum Constraint {
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 11] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 14] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_live_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
+    (Constraint::CallPrefix, "uq_calls_prefix", "calls.number_prefix"),
+    (Constraint::Officer, "pk_officers", "officers.call_id, officers.account_id"),
+    (
+        Constraint::OfficerInvitation,
+        "uq_officer_invitations_open",
+        "officer_invitations.call_id, officer_invitations.account_id",
+    ),
     (Constraint::SeatAccount, "uq_seats_account", "seats.call_id, seats.account_id"),
     (Constraint::SeatLabel, "uq_seats_label", "seats.call_id, seats.label"),
     (Constraint::SheetSeat, "uq_sheets_seat", "sheets.seat_id, sheets.dossier_id"),

@@ -29,6 +29,7 @@ entities! {
         administrator: bool,
         created_at: i64,
         disabled_at: Option<i64>,
+        officer: bool,
     }
     account_tokens = "account_tokens" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -101,10 +102,11 @@ entities! {
         code: String,
         state: String,
         version: i64,
-        definition: String,
         revision: i64,
         created_at: i64,
         published_at: Option<i64>,
+        number_prefix: Option<String>,
+        draft: Option<String>,
     }
     call_versions = "call_versions" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -122,6 +124,20 @@ entities! {
         #[sea_orm(primary_key, auto_increment = false)]
         account_id: Uuid,
         created_at: i64,
+        role: String,
+    }
+    officer_invitations = "officer_invitations" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        call_id: Uuid,
+        account_id: Uuid,
+        role: String,
+        name: String,
+        email: String,
+        created_at: i64,
+        created_by: Uuid,
+        closed_at: Option<i64>,
+        outcome: Option<String>,
     }
     counters = "counters" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -22,6 +22,7 @@ pub mod jury;
 pub mod links;
 pub mod mails;
 pub mod objects;
+pub mod officers;
 pub mod organisations;
 pub mod rankings;
 pub mod sign_ins;

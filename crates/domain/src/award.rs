@@ -108,7 +108,10 @@ impl Awarded {
             Rule::Laureates => !retained || count(&self.laureates, candidate.lot) < call.rules.laureates_per_lot,
             Rule::Reserve => !reserve || count(&self.reserve, candidate.lot) < call.rules.reserve_per_lot,
             Rule::Lots => !retained || count(&self.lots, candidate.siren) < call.rules.max_lots_awarded,
-            Rule::Envelope => !retained || self.spent_cents.saturating_add(amount_cents) <= call.envelope_cents,
+            Rule::Envelope => {
+                let within = || self.spent_cents.saturating_add(amount_cents) <= call.envelope_cents;
+                !retained || call.envelope_cents == 0 || within()
+            }
         };
         if kind.awards() { Rule::ALL.iter().copied().filter(|rule| !holds(*rule)).collect() } else { Vec::new() }
     }
@@ -128,8 +131,8 @@ mod tests {
     use super::*;
 
     fn call() -> CallDefinition {
-        let mut call: CallDefinition =
-            serde_json::from_str(include_str!("../../../fixtures/call.json")).expect("the fixture reads");
+        let draft = crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).expect("the fixture reads");
+        let mut call = draft.sketch();
         call.rules.laureates_per_lot = 1;
         call.rules.reserve_per_lot = 2;
         call.rules.max_lots_awarded = 2;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,8 +13,20 @@ use crate::form::{Form, Number};
 use crate::grid::Grid;
 use crate::pieces::PieceSlot;
 
-/// Amounts that a call may name, in cents: those that an applicant can write.
-const MONEY: RangeInclusive<i64> = 0..=999_999_999_999_999;
+mod check;
+mod correction;
+mod draft;
+mod form_check;
+mod grid_check;
+mod holidays;
+mod schema;
+mod written;
+
+pub use check::{Limits, Problem, Severity, TEXTS};
+pub use correction::{Changes, compare};
+pub use draft::{Checked, Draft};
+pub use schema::{Class, Classes, KINDS, visible};
+pub use written::{NotToml, to_toml};
 
 /// The time zone in which every call's calendar is read.
 pub const TIME_ZONE: &str = "Europe/Paris";
@@ -30,9 +41,21 @@ pub fn day(at: Timestamp) -> Date {
     at.to_zoned_datetime(time_zone()).date()
 }
 
-/// Everything that is written in a call. Frozen at publication; a correction is a new version.
+/// How a definition is written today. 1: fields and pieces say `hidden_from_jury`. 2: they say `blind`, `class`, `communicable`.
+pub const FORMAT: u32 = 2;
+
+const fn first_format() -> u32 {
+    1
+}
+
+/// Everything that is written in a call. Frozen at publication; a correction is a new version. Made by [`Draft::check`], and read
+/// from what was stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CallDefinition {
+    /// How the rest is written: [`FORMAT`], or an older one, in what was stored before.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Short code in addresses, such as `AMI-ALI-2027`.
     pub code: String,
     /// Prefix of dossier numbers, such as `ALI27`.
@@ -50,7 +73,7 @@ pub struct CallDefinition {
     pub subject: String,
     /// How many years the support lasts.
     pub duration_years: u8,
-    /// Euros a year for all lots, in cents.
+    /// Euros a year for all lots, in cents; 0 where the call names no envelope.
     pub envelope_cents: i64,
     /// Indicative funding per place and year, in cents.
     pub place_price_cents: i64,
@@ -476,97 +499,12 @@ impl CallDefinition {
         Ok(out)
     }
 
-    /// Everything that keeps the call from being published. Empty when nothing does.
-    pub fn problems(&self) -> Vec<DefinitionError> {
-        let mut found = Vec::new();
-        let mut wrong = |at: &str, problem: &str| {
-            found.push(DefinitionError { at: at.to_owned(), problem: problem.to_owned() });
-        };
-        let code_ok = !self.code.is_empty()
-            && self.code.len() <= 40
-            && self.code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
-        if !code_ok {
-            wrong("code", "1 to 40 capital letters, digits and hyphens");
-        }
-        for (name, value) in [
-            ("service.name", &self.service.name),
-            ("service.address", &self.service.address),
-            ("service.email", &self.service.email),
-            ("service.phone", &self.service.phone),
-            ("rules.court", &self.rules.court),
-            ("title", &self.title),
-        ] {
-            if value.trim().is_empty() {
-                wrong(name, "may not be empty");
-            }
-        }
-        for (name, cents) in [("envelope_cents", self.envelope_cents), ("place_price_cents", self.place_price_cents)] {
-            if !MONEY.contains(&cents) {
-                wrong(name, "0 to 9999999999999.99 euros");
-            }
-        }
-        if !(1..=120).contains(&self.rules.implicit_rejection_months) {
-            wrong("rules.implicit_rejection_months", "1 to 120");
-        }
-        for lot in &self.lots {
-            if !(0..=1_000_000_000).contains(&lot.capacity) {
-                wrong(&format!("lots.{}.capacity", lot.code), "0 to 1000000000 places");
-            }
-            if !MONEY.contains(&lot.ceiling_cents) {
-                wrong(&format!("lots.{}.ceiling_cents", lot.code), "0 to 9999999999999.99 euros");
-            }
-        }
-        let adds_up = |of: fn(&Lot) -> i64| self.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(of(lot)));
-        if adds_up(|lot| lot.capacity).is_none() || adds_up(|lot| lot.ceiling_cents).is_none() {
-            wrong("lots", "capacities or ceilings that have no sum");
-        }
-        if self.calendar.opens >= self.calendar.closes {
-            wrong("calendar", "closes before it opens");
-        }
-        if self.calendar.marking_from >= self.calendar.marking_until {
-            wrong("calendar", "marking ends before it begins");
-        }
-        for text in ["receipt", "draft_notice", "remedies", "declaration", "opinion", "privacy"] {
-            if !self.texts.contains_key(text) {
-                wrong(&format!("texts.{text}"), "missing");
-            }
-        }
-        let mut codes: Vec<&str> = self.lots.iter().map(|l| l.code.as_str()).collect();
-        duplicates(&mut codes, "lots", &mut found);
-        let mut codes: Vec<&str> = self.form.fields().map(|f| f.code.as_str()).collect();
-        duplicates(&mut codes, "form", &mut found);
-        let mut codes: Vec<&str> = self.pieces.iter().map(|p| p.code.as_str()).collect();
-        duplicates(&mut codes, "pieces", &mut found);
-        if self.lots.is_empty() {
-            found.push(DefinitionError { at: "lots".into(), problem: "at least one".into() });
-        }
-        found.extend(self.grid.problems());
-        for criterion in self.grid.criteria() {
-            for source in &criterion.sources {
-                if self.form.field(source).is_none() && self.slot(source).is_none() {
-                    found.push(DefinitionError {
-                        at: format!("grid.{}", criterion.code),
-                        problem: format!("`{source}` is neither a field nor a piece"),
-                    });
-                }
-            }
-        }
-        found
-    }
-
     /// The value of a numeric field, for breaking ties; computed fields are worked out exactly.
     pub fn exact_value(&self, field: &str, answers: &crate::form::Answers) -> Option<(i64, i64)> {
         match &self.form.field(field)?.kind {
             crate::form::FieldKind::Computed { formula } => formula.exact(answers),
             _ => answers.get(field).and_then(crate::answer::Answer::number).map(|Number(n)| (n, 100)),
         }
-    }
-}
-
-fn duplicates(codes: &mut [&str], at: &str, found: &mut Vec<DefinitionError>) {
-    codes.sort_unstable();
-    for pair in codes.windows(2).filter(|w| w[0] == w[1]) {
-        found.push(DefinitionError { at: at.to_owned(), problem: format!("`{}` stands twice", pair[0]) });
     }
 }
 

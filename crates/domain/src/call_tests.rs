@@ -52,31 +52,6 @@ fn a_number_of_days_or_months_beyond_the_calendar_is_refused() {
 }
 
 #[test]
-fn numbers_that_no_call_has_are_named() {
-    let written = include_str!("../../../fixtures/call.json");
-    let mut call: CallDefinition = serde_json::from_str(written).unwrap();
-    assert_eq!(call.problems(), []);
-    call.envelope_cents = -1;
-    call.place_price_cents = i64::MAX;
-    call.rules.implicit_rejection_months = i32::MAX;
-    call.lots[0].capacity = i64::MAX;
-    call.lots[1].ceiling_cents = i64::MIN;
-    let named: Vec<String> = call.problems().into_iter().map(|problem| problem.at).collect();
-    let lot = |index: usize| call.lots[index].code.clone();
-    assert_eq!(
-        named,
-        [
-            "envelope_cents".to_owned(),
-            "place_price_cents".to_owned(),
-            "rules.implicit_rejection_months".to_owned(),
-            format!("lots.{}.capacity", lot(0)),
-            format!("lots.{}.ceiling_cents", lot(1)),
-            "lots".to_owned(),
-        ]
-    );
-}
-
-#[test]
 fn a_call_moves_one_step_at_a_time_and_not_before_it_closes() {
     let calendar = calendar();
     let before: Timestamp = "2027-03-15T11:00:00Z".parse().unwrap();

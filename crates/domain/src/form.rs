@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::call::{Class, Classes};
 use crate::text;
 
 /// The answers of a dossier, by field code.
@@ -43,9 +44,12 @@ pub struct Field {
     /// When it must be answered.
     #[serde(default)]
     pub required: Requirement,
-    /// Hidden from jurors (bank details).
+    /// Hidden from jurors (bank details), as format 1 says it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden_from_jury: bool,
+    /// Who may read it, where that does not go by its kind.
+    #[serde(flatten)]
+    pub classes: Classes,
     /// What an answer looks like.
     #[serde(flatten)]
     pub kind: FieldKind,
@@ -405,7 +409,7 @@ impl Form {
                 continue;
             }
             let Some(field) = self.field(code) else { return false };
-            if field.hidden_from_jury {
+            if field.class() > Class::Jury {
                 return false;
             }
             if let FieldKind::Computed { formula } = &field.kind {

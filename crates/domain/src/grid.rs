@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::call::DefinitionError;
 use crate::form::Number;
 use crate::jury::College;
 
@@ -238,58 +237,6 @@ impl Grid {
     pub fn needs_comment(&self, value: i64) -> bool {
         self.comments.marks.contains(&value)
     }
-
-    /// Everything that keeps the grid from being used. Empty when nothing does.
-    pub fn problems(&self) -> Vec<DefinitionError> {
-        let mut found = Vec::new();
-        let mut wrong = |at: &str, problem: String| found.push(DefinitionError { at: format!("grid.{at}"), problem });
-        let Scale { min, max, step, words } = &self.scale;
-        let span = max.checked_sub(*min).filter(|span| *span > 0 && *step > 0 && span % step == 0);
-        match span {
-            None => wrong("scale", "min < max, and a positive step that divides their distance".into()),
-            Some(span) if span / step > 1_000 => wrong("scale", "at most 1000 steps".into()),
-            Some(span) if !words.is_empty() && i64::try_from(words.len()) != Ok(span / step + 1) => {
-                wrong("scale.words", "one word per mark, or none".into());
-            }
-            Some(_) => {}
-        }
-        let mut codes: Vec<&str> = self.groups.iter().map(|g| g.code.as_str()).collect();
-        codes.extend(self.criteria().map(|c| c.code.as_str()));
-        codes.sort_unstable();
-        for pair in codes.windows(2).filter(|w| w[0] == w[1]) {
-            wrong("groups", format!("`{}` stands twice", pair[0]));
-        }
-        if self.total_weight() == 0 {
-            wrong("groups", "the weights add up to nothing".into());
-        }
-        if self.min_jurors == 0 {
-            wrong("min_jurors", "at least one".into());
-        }
-        match &self.aggregation {
-            Aggregation::Trimmed(each) if u64::from(*each) * 2 >= u64::from(self.min_jurors) => {
-                wrong("aggregation", "min_jurors marks, less those left out, leave at least one".into());
-            }
-            Aggregation::Voices(colleges) if colleges.values().any(|voice| !(1..=100).contains(voice)) => {
-                wrong("aggregation", "a college counts from 1 to 100".into());
-            }
-            _ => {}
-        }
-        let measures = self.thresholds.iter().map(|t| &t.on).chain(self.ties.iter().map(|t| &t.on));
-        for measure in measures {
-            let known = match measure {
-                Measure::Total | Measure::Field(_) => true,
-                Measure::Group(code) => self.groups.iter().any(|g| g.code == *code),
-                Measure::Criterion(code) => self.criterion(code).is_some(),
-            };
-            if !known {
-                wrong("thresholds", format!("{measure:?} is not in the grid"));
-            }
-        }
-        if self.thresholds.iter().any(|t| matches!(t.on, Measure::Field(_))) {
-            wrong("thresholds", "a threshold is on points or marks, not on a field".into());
-        }
-        found
-    }
 }
 
 #[cfg(test)]
@@ -309,8 +256,8 @@ mod tests {
 
     #[test]
     fn no_scale_overflows() {
-        let call: crate::call::CallDefinition =
-            serde_json::from_str(include_str!("../../../fixtures/call.json")).unwrap();
+        let call = crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).unwrap();
+        let limits = crate::call::Limits::at(jiff::Timestamp::UNIX_EPOCH);
         let extremes = [i64::MIN, -1, 0, 1, i64::MAX / 2, i64::MAX];
         for (min, max, step) in
             extremes.iter().flat_map(|a| extremes.iter().flat_map(move |b| extremes.map(|c| (*a, *b, c))))
@@ -324,8 +271,10 @@ mod tests {
             }
             let _ = scale.marks().nth(2);
             let one_step = min.checked_add(step) == Some(max) && step > 0;
-            let grid = Grid { scale, ..call.grid.clone() };
-            assert!(!one_step || grid.problems().iter().all(|p| p.at != "grid.scale"), "{min} {max} {step}");
+            let mut draft = call.clone();
+            draft.set("/grid/scale", serde_json::json!({ "min": min, "max": max, "step": step }));
+            let problems = draft.check(&limits).problems;
+            assert!(!one_step || problems.iter().all(|p| p.pointer != "/grid/scale"), "{min} {max} {step}");
         }
     }
 }

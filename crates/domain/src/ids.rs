@@ -51,6 +51,8 @@ typed_ids! {
     SignInId;
     /// An invitation to belong to an organisation, or a request to.
     InvitationId;
+    /// An invitation to run a call.
+    OfficerInvitationId;
     /// An applicant organisation.
     OrganisationId;
     /// A call for expressions of interest.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::Classes;
 use crate::form::Requirement;
 
 /// A place for one kind of file.
@@ -24,10 +25,16 @@ pub struct PieceSlot {
     /// Whether a dossier without it cannot be examined.
     #[serde(default)]
     pub indispensable: bool,
-    /// Hidden from jurors (bank details).
+    /// Hidden from jurors (bank details), as format 1 says it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden_from_jury: bool,
+    /// Who may read it, where that does not go by its kind.
+    #[serde(flatten)]
+    pub classes: Classes,
 }
+
+/// Nothing larger is taken of one file, whatever a slot allows.
+pub const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 const fn one() -> u32 {
     1

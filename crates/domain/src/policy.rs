@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Phase;
 use crate::dossier::DossierStateName;
@@ -23,13 +24,65 @@ pub struct Actor {
     pub account: AccountId,
     /// Runs the installation; sees no contents.
     pub administrator: bool,
+    /// Named by an administrator: may create calls.
+    pub officer: bool,
     /// Organisations the person belongs to.
     pub organisations: BTreeSet<OrganisationId>,
-    /// Calls the person runs.
-    pub officer_of: BTreeSet<CallId>,
+    /// Calls the person runs, and as what.
+    pub officer_of: BTreeMap<CallId, OfficerRole>,
     /// Calls in whose jury the person sits.
     pub seats: BTreeMap<CallId, SeatFacts>,
 }
+
+/// What somebody may do of a call that they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfficerRole {
+    /// Reads; never acts, never takes a file away.
+    Reader,
+    /// Writes the call and runs it.
+    Editor,
+    /// The same, and says who else does.
+    Owner,
+}
+
+impl OfficerRole {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Owner, Self::Editor, Self::Reader];
+
+    /// Stable text, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads what is stored.
+    pub fn parse(stored: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == stored)
+    }
+}
+
+/// What a reader may do of what officers do: everything else wants an editor.
+const READING: [Action; 15] = [
+    Action::ReadCall,
+    Action::ReadWholeCall,
+    Action::ListOfficers,
+    Action::LeaveCall,
+    Action::CountDossiers,
+    Action::ListFiled,
+    Action::ReviewDossier,
+    Action::ReadProgress,
+    Action::ReadAssignments,
+    Action::ListSheets,
+    Action::ReadMarks,
+    Action::ReadSeverity,
+    Action::ListRankings,
+    Action::ReadRanking,
+    Action::ReadDecisions,
+];
 
 /// What decides about a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,22 +252,31 @@ impl Denial {
 }
 
 /// What the actor is to the subject.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, read by name in the rules")]
 #[derive(Debug, Clone, Copy)]
 struct Standing {
+    /// Runs the call, as far as the action goes.
     officer: bool,
+    owner: bool,
+    names: bool,
     seat: Option<SeatFacts>,
     member: bool,
     administrator: bool,
+    account: AccountId,
 }
 
 impl Standing {
     fn of(actor: &Actor, subject: &Subject) -> Self {
         let call = subject.call.map(|c| c.id);
+        let role = call.and_then(|c| actor.officer_of.get(&c).copied());
         Self {
-            officer: call.is_some_and(|c| actor.officer_of.contains(&c)),
+            officer: role.is_some(),
+            owner: role == Some(OfficerRole::Owner),
+            names: actor.officer || actor.administrator,
             seat: call.and_then(|c| actor.seats.get(&c).copied()),
             member: subject.organisation.is_some_and(|o| actor.organisations.contains(&o)),
             administrator: actor.administrator,
+            account: actor.account,
         }
     }
 }
@@ -230,6 +292,21 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         return if action == Action::ReadCall { when(published, Denial::Hidden) } else { Err(Denial::SignInFirst) };
     };
     let standing = Standing::of(actor, subject);
+    let role = subject.call.and_then(|c| actor.officer_of.get(&c.id));
+    if role == Some(&OfficerRole::Reader) && !READING.contains(&action) {
+        // What somebody may do besides, as an applicant or a juror, they may. What an officer would see, a reader knows of.
+        return match rule(action, Standing { officer: false, ..standing }, subject) {
+            Err(Denial::Hidden) if rule(action, standing, subject) != Err(Denial::Hidden) => Err(Denial::NotYours),
+            answer => answer,
+        };
+    }
+    rule(action, standing, subject)
+}
+
+fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
+    let phase = subject.call.map(|c| c.phase);
+    let published = phase.is_some_and(|p| p > Phase::Draft);
+    let own = subject.account == Some(standing.account);
     // A call in draft exists for its officers only.
     if let Some(phase) = phase
         && phase == Phase::Draft
@@ -239,11 +316,10 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
     }
     match action {
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
-        Action::CreateCall => when(standing.administrator, Denial::NotYours),
+        Action::NameOfficers => when(standing.administrator, Denial::NotYours),
+        Action::CreateCall => when(standing.names, Denial::NotYours),
         Action::CreateOrganisation => Ok(()),
-        Action::ChangeAccount | Action::JoinOrganisation => {
-            when(subject.account == Some(actor.account), Denial::Hidden)
-        }
+        Action::ChangeAccount | Action::JoinOrganisation | Action::JoinCall => when(own, Denial::Hidden),
         Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
         Action::CreateDossier => {
             when(standing.member, Denial::Hidden)?;
@@ -255,7 +331,14 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::ChangeDossier
         | Action::DropChange
         | Action::WithdrawDossier => own_dossier(action, standing, subject),
-        Action::AdvanceCall
+        Action::ReadWholeCall
+        | Action::EditCall
+        | Action::CorrectCall
+        | Action::ListOfficers
+        | Action::ManageOfficers
+        | Action::LeaveCall
+        | Action::ExportDecisions
+        | Action::AdvanceCall
         | Action::CountDossiers
         | Action::ListFiled
         | Action::ManageJury
@@ -321,10 +404,18 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
 fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
     let Some(call) = subject.call else { return Err(Denial::Hidden) };
     known(standing.officer)?;
-    if matches!(action, Action::ListFiled | Action::ReadAssignments | Action::ReadDecisions) {
+    if matches!(
+        action,
+        Action::ListFiled | Action::ReadAssignments | Action::ReadDecisions | Action::ExportDecisions
+    ) {
         return call.unsealed();
     }
+    if action == Action::ManageOfficers {
+        return known(standing.owner);
+    }
     let now = match action {
+        Action::EditCall => call.phase <= Phase::Plenary,
+        Action::CorrectCall => (Phase::Upcoming..=Phase::Plenary).contains(&call.phase),
         Action::AssignDossier => matches!(call.phase, Phase::Closed | Phase::Admissibility | Phase::Marking),
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
         _ => true,

@@ -18,14 +18,19 @@ fn nobody() -> Actor {
     Actor {
         account: id(9),
         administrator: false,
+        officer: false,
         organisations: BTreeSet::new(),
-        officer_of: BTreeSet::new(),
+        officer_of: BTreeMap::new(),
         seats: BTreeMap::new(),
     }
 }
 
 fn juror(declared: bool, chair: bool) -> Actor {
     Actor { seats: BTreeMap::from([(id(CALL), SeatFacts { id: id(5), declared, chair })]), ..nobody() }
+}
+
+fn runs(call: u128, role: OfficerRole) -> Actor {
+    Actor { officer_of: BTreeMap::from([(id(call), role)]), ..nobody() }
 }
 
 /// Everyone there is, with what their seat is to the dossier.
@@ -48,8 +53,11 @@ fn people() -> Vec<(&'static str, Option<Actor>, AssignmentFacts)> {
         ("chair", Some(juror(true, true)), assigned),
         ("chair, other sheet", Some(juror(true, true)), none),
         ("recused chair", Some(juror(true, true)), AssignmentFacts { recused: true, ..none }),
-        ("officer", Some(Actor { officer_of: BTreeSet::from([id(CALL)]), ..nobody() }), none),
-        ("other officer", Some(Actor { officer_of: BTreeSet::from([id(88)]), ..nobody() }), none),
+        ("officer", Some(runs(CALL, OfficerRole::Owner)), none),
+        ("editor", Some(runs(CALL, OfficerRole::Editor)), none),
+        ("reader", Some(runs(CALL, OfficerRole::Reader)), none),
+        ("other officer", Some(runs(88, OfficerRole::Owner)), none),
+        ("named officer", Some(Actor { officer: true, ..nobody() }), none),
         ("administrator", Some(Actor { administrator: true, ..nobody() }), none),
     ]
 }
@@ -200,10 +208,35 @@ fn a_permit_names_what_it_is_for() {
     let begun = permit::<acts::CreateDossier>(Some(&applicant), &subject).unwrap();
     assert_eq!(begun.on(), (id(CALL), id(ORGANISATION)));
     // What is done to a seat, to a subject that names none, is no permit.
-    let officer = Actor { officer_of: BTreeSet::from([id(CALL)]), ..nobody() };
+    let officer = runs(CALL, OfficerRole::Owner);
     let marking = Subject::call(CallFacts { phase: Phase::Marking, ..call });
     assert!(matches!(permit::<acts::AssignDossier>(Some(&officer), &marking), Err(Denial::Hidden)));
     assert_eq!(permit::<acts::AssignDossier>(Some(&officer), &marking.with_seat(id(7))).unwrap().on(), id(7));
+}
+
+#[test]
+fn a_reader_reads_what_an_officer_does_and_does_nothing() {
+    let none = AssignmentFacts::default();
+    for action in Action::ALL {
+        for phase in Phase::ALL {
+            for (_, state, editing) in standings() {
+                let closes = Timestamp::UNIX_EPOCH;
+                let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: false, closes };
+                let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing };
+                let subject = Subject::dossier(call, dossier).with_assignment(none);
+                let answer = |role| decide(*action, Some(&runs(CALL, role)), &subject);
+                let (reader, editor) = (answer(OfficerRole::Reader), answer(OfficerRole::Editor));
+                let stranger = decide(*action, Some(&nobody()), &subject);
+                if READING.contains(action) {
+                    assert_eq!(reader, editor, "{action:?} {phase:?}");
+                } else {
+                    assert!(reader == stranger || reader == Err(Denial::NotYours), "{action:?} {phase:?} {reader:?}");
+                    // What is hidden from an editor is hidden from a reader too.
+                    assert!(editor != Err(Denial::Hidden) || reader == Err(Denial::Hidden), "{action:?} {phase:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

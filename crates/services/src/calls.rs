@@ -4,15 +4,16 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Call};
-use ami_domain::call::{CallDefinition, Phase};
-use ami_domain::ids::AccountId;
-use ami_domain::policy::{Action, Subject, acts, decide, permit};
+use ami_domain::call::{self, CallDefinition, Class, Phase, to_toml};
+use ami_domain::deposit::sha256_hex;
+use ami_domain::policy::{Action, Subject, decide};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Problem, Result, load_call};
+use crate::{Actor, Arrival, Error, Kind, Result, load_call};
 
 /// A call in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -92,6 +93,98 @@ pub async fn show_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result
     Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
 }
 
+/// A call as it is described to whoever asks: to its officers whole, to everyone else what the rules print.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DescribedCall {
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// The version that counts.
+    pub version: i64,
+    /// The server's time.
+    #[schema(value_type = String, format = DateTime)]
+    pub now: Timestamp,
+    /// Its rules, calendar, lots, form, pieces, grid and texts, as far as the reader may read them.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub definition: Value,
+}
+
+/// What a correction of a call says of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Correction {
+    /// The version that it made.
+    pub version: i64,
+    /// When.
+    pub published_at: Timestamp,
+    /// What changed, in its officers' words.
+    pub notice: String,
+}
+
+/// A call's public page.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublicCall {
+    /// What everyone may read of it.
+    pub call: DescribedCall,
+    /// Whether whoever asks runs it.
+    pub officer: bool,
+    /// Places of all lots.
+    pub places: i64,
+    /// The remedies, with the court's name in them.
+    pub remedies: String,
+    /// Its corrections, the newest first.
+    pub corrections: Vec<Correction>,
+    /// SHA-256 of its rules as a file.
+    pub rules_sha256: String,
+}
+
+fn whole(definition: &CallDefinition) -> Result<Value> {
+    serde_json::to_value(definition).map_err(Error::internal)
+}
+
+/// What everyone may read of a call.
+fn public(definition: &CallDefinition) -> Result<Value> {
+    Ok(call::visible(&whole(definition)?, Class::Public))
+}
+
+/// One call, to its officers whole and to everyone else what the rules print.
+pub async fn describe_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DescribedCall> {
+    let call = load_call(app.database.read(), code).await?;
+    let subject = Subject::call(call.facts(app.at));
+    decide(Action::ReadCall, who, &subject)?;
+    let officer = decide(Action::ReadWholeCall, who, &subject).is_ok();
+    let definition = if officer { whole(&call.definition)? } else { public(&call.definition)? };
+    Ok(DescribedCall { phase: call.phase(app.at), version: call.version, now: app.at, definition })
+}
+
+/// One call as its public page shows it, to officers too.
+pub async fn show_public_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<PublicCall> {
+    let conn = app.database.read();
+    let call = load_call(conn, code).await?;
+    let subject = Subject::call(call.facts(app.at));
+    decide(Action::ReadCall, who, &subject)?;
+    let definition = public(&call.definition)?;
+    let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
+    let corrections = rows::list_versions(conn, call.id).await?.into_iter().filter_map(|v| {
+        Some(Correction { version: v.version, published_at: v.published_at, notice: v.notice? })
+    });
+    Ok(PublicCall {
+        officer: decide(Action::ReadWholeCall, who, &subject).is_ok(),
+        places: places.ok_or_else(|| Error::new(Kind::Conflict, "sum-too-large"))?,
+        remedies: call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default(),
+        corrections: corrections.collect(),
+        rules_sha256: sha256_hex(to_toml(&definition).as_bytes()),
+        call: DescribedCall { phase: call.phase(app.at), version: call.version, now: app.at, definition },
+    })
+}
+
+/// The rules of a call as a file that everyone may have.
+pub async fn rules_file(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<String> {
+    let call = load_call(app.database.read(), code).await?;
+    decide(Action::ReadCall, who, &Subject::call(call.facts(app.at)))?;
+    Ok(to_toml(&public(&call.definition)?))
+}
+
 /// One call as it was in one of its versions: that of a deposit or a ranking, by which they are read.
 pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, version: i64) -> Result<CallView> {
     let conn = app.database.read();
@@ -101,35 +194,3 @@ pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, v
     Ok(CallView { phase: call.phase(app.at), version, now: app.at, definition })
 }
 
-/// Writes a new call in draft, with its first officer.
-pub async fn create_call(
-    app: &Arrival,
-    who: Option<&Actor>,
-    definition: serde_json::Value,
-    officer: AccountId,
-) -> Result<CallView> {
-    decide(Action::CreateCall, who, &Subject::default())?;
-    let wrong = |at: &str, problem: String| Problem {
-        pointer: format!("/{}", at.replace('.', "/")).trim_end_matches('/').to_owned(),
-        code: "definition".into(),
-        args: vec![("problem", problem)],
-    };
-    let definition: CallDefinition =
-        serde_json::from_value(definition).map_err(|e| Error::invalid(vec![wrong("", e.to_string())]))?;
-    let problems: Vec<Problem> = definition.problems().into_iter().map(|p| wrong(&p.at, p.problem)).collect();
-    if !problems.is_empty() {
-        return Err(Error::invalid(problems));
-    }
-    app.write_once(who, (definition.clone(), officer), |work, (definition, officer)| {
-        Box::pin(async move {
-            let permit = permit::<acts::CreateCall>(work.who(), &Subject::default())?;
-            let id = work.id();
-            rows::insert_call(work.tx, &permit, id, definition, *officer, work.at()).await?;
-            let subject = ("call", definition.code.clone());
-            work.record(Some(id), Some(permit.by()), Action::CreateCall, subject, serde_json::json!({})).await?;
-            Ok(())
-        })
-    })
-    .await?;
-    Ok(CallView { phase: Phase::Draft, version: 0, now: app.at, definition: Arc::new(definition) })
-}

@@ -30,6 +30,7 @@ pub mod jobs;
 pub mod journal;
 pub mod jury;
 pub mod members;
+pub mod officers;
 pub mod organisations;
 pub mod outbox;
 pub mod part;
@@ -43,6 +44,7 @@ pub mod sheets;
 pub mod steps;
 pub mod tickets;
 pub mod tokens;
+pub mod writing;
 
 pub use ami_domain::policy::Actor;
 pub use app::{App, Arrival, Clock, Settings, Work, open_spool};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use ami_database::dossiers::{self as rows, Piece};
 use ami_database::{deposits, objects};
-use ami_domain::call::CallDefinition;
+use ami_domain::call::{CallDefinition, Class};
 use ami_domain::ids::{DossierId, PieceId};
 use ami_domain::pieces::{Format, safe_name};
 use ami_domain::policy::{Action, acts, decide, permit};
@@ -287,7 +287,7 @@ pub async fn open_piece(app: &Arrival, who: Option<&Actor>, piece: PieceId) -> R
         let sealed = ami_database::deposits::find(conn, filing.deposit).await?.ok_or_else(Error::not_found)?;
         let content = sealed.deposit.content;
         definition = ami_database::calls::version(conn, &call, content.call_version).await?;
-        let hidden = definition.slot(&found.slot).is_none_or(|s| s.hidden_from_jury);
+        let hidden = definition.slot(&found.slot).is_none_or(|s| s.class() > Class::Jury);
         if !content.pieces.iter().any(|p| p.id == piece) || hidden && !officer {
             return Err(Error::not_found());
         }

@@ -6,6 +6,7 @@ use ami_database::calls::Call;
 use ami_database::deposits;
 use ami_database::dossiers as rows;
 use ami_domain::answer::Answer;
+use ami_domain::call::Class;
 use ami_domain::completeness;
 use ami_domain::dossier::{Admissibility, Dossier, DossierError, DossierState, DossierStateName, InadmissibleReason};
 use ami_domain::ids::DossierId;
@@ -286,7 +287,7 @@ pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Re
         pieces: loaded
             .pieces
             .iter()
-            .filter(|p| definition.slot(&p.slot).is_some_and(|s| shown(s.hidden_from_jury)))
+            .filter(|p| definition.slot(&p.slot).is_some_and(|s| shown(s.class() > Class::Jury)))
             .map(|p| PieceView::new(p, definition))
             .collect(),
     })

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::calls::{CallSummary, summary};
 use crate::decisions::Grounds;
+use crate::writing::published_definition;
 use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result, load_call};
 
 /// Something that a step would leave unfinished.
@@ -103,7 +104,11 @@ pub async fn advance_call(
             if left.iter().any(|l| l.blocks || reason.is_empty()) {
                 return Err(to_finish(&left));
             }
-            rows::set_state(work.tx, &permit, &call, *to, work.at()).await?;
+            let published = match call.state {
+                CallState::Draft => Some(published_definition(work, &call).await?),
+                _ => None,
+            };
+            rows::set_state(work.tx, &permit, &call, *to, published.as_ref(), work.at()).await?;
             let mut details = serde_json::json!({ "from": call.state.as_str(), "to": to.as_str() });
             if !left.is_empty() {
                 details["unfinished"] = left.iter().map(|l| (l.code, l.count)).collect::<serde_json::Value>();

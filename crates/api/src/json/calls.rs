@@ -1,10 +1,11 @@
 //! Calls, and what their officers see of dossiers.
 
 use ami_domain::call::CallState;
-use ami_services::calls::{self as services, CallSummary, CallView};
+use ami_services::calls::{self as services, CallSummary, CallView, DescribedCall};
 use ami_services::part::Page;
 use ami_services::review::{self, FiledFilter, FiledSummary, LotCounts};
 use ami_services::steps;
+use ami_services::writing::{self, NewCall};
 use rocket::{Route, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,19 +56,19 @@ async fn list(app: &Arrived, who: Who, part: Listed) -> Api<Listing<CallSummary>
     Ok(Answer::ok(services::page_calls(app, who.actor(), &part.0).await?.into()))
 }
 
-/// A call: rules, calendar, lots, form, pieces, grid, texts.
-#[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = CallView)))]
-#[get("/calls/<code>")]
-async fn show(app: &Arrived, who: Who, code: &str) -> Api<CallView> {
-    Ok(Answer::ok(services::show_call(app, who.actor(), code).await?))
+/// A call: to its officers whole, to everyone else what its rules print.
+#[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = DescribedCall)))]
+#[get("/calls/<code>", rank = 2)]
+async fn show(app: &Arrived, who: Who, code: &str) -> Api<DescribedCall> {
+    Ok(Answer::ok(services::describe_call(app, who.actor(), code).await?))
 }
 
-/// Writes a new call in draft, as an administrator, who is its first officer.
-#[utoipa::path(tag = "appels", request_body = Object, responses((status = 201, body = CallView)))]
+/// Writes a new call in draft: begun from a model or another call, or a whole definition. Whoever asks owns it.
+#[utoipa::path(tag = "appels", request_body = NewCall, responses((status = 201, body = CallView)))]
 #[post("/calls", data = "<body>")]
 async fn create(app: &Arrived, who: Who, body: Body<serde_json::Value>) -> Api<CallView> {
     let officer = who.signed()?.account.id;
-    Ok(Answer::created(services::create_call(app, who.actor(), body.0, officer).await?))
+    Ok(Answer::created(writing::create_call(app, who.actor(), body.0, officer).await?))
 }
 
 /// Moves a call to its next state.

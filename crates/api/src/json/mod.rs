@@ -4,7 +4,9 @@ mod accounts;
 mod calls;
 mod dossiers;
 mod jury;
+mod officers;
 mod rankings;
+mod writing;
 
 use ami_services::{Error, Kind};
 use rocket::http::{ContentType, Status};
@@ -14,6 +16,8 @@ use utoipa::OpenApi;
 
 use crate::answer::{Answer, ApiError, ProblemBody};
 use crate::guards::Refusal;
+
+pub(crate) use writing::Toml;
 
 type Api<T> = Result<Answer<T>, ApiError>;
 
@@ -28,6 +32,9 @@ type Api<T> = Result<Answer<T>, ApiError>;
         accounts::decline_invitation, accounts::request_to_join, accounts::create_organisation, accounts::show_organisation,
         accounts::update_organisation, accounts::members, accounts::invite_member, accounts::remove_member,
         calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
+        writing::export, writing::import, writing::check, writing::publish, writing::correct,
+        officers::named, officers::name, officers::unname, officers::officers, officers::invite, officers::change_role,
+        officers::remove, officers::invitations, officers::accept, officers::decline,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
         dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::receipt,
         dossiers::receipt_pdf, dossiers::examine,
@@ -71,6 +78,8 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(calls::routes());
     all.extend(dossiers::routes());
     all.extend(jury::routes());
+    all.extend(officers::routes());
+    all.extend(writing::routes());
     all.extend(rankings::routes());
     all
 }

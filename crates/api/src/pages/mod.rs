@@ -6,7 +6,10 @@ mod applicant;
 mod forms;
 mod jury;
 mod officer;
+mod officers;
+mod parts;
 mod public;
+mod writing;
 
 use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
@@ -29,6 +32,9 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(applicant::routes());
     all.extend(jury::routes());
     all.extend(officer::routes());
+    all.extend(officers::routes());
+    all.extend(writing::routes());
+    all.extend(parts::routes());
     all
 }
 
@@ -94,6 +100,12 @@ fn chrome(app: &Arrival, who: &Who, path: &str, flash: Option<String>) -> Chrome
         nav.push(("Mon espace", "/espace".to_owned()));
         if !signed.actor.seats.is_empty() {
             nav.push(("Mes dossiers à noter", "/jury".to_owned()));
+        }
+        if signed.actor.officer || !signed.actor.officer_of.is_empty() {
+            nav.push(("Mes appels", "/gestion".to_owned()));
+        }
+        if signed.actor.administrator {
+            nav.push(("Agents", "/administration/agents".to_owned()));
         }
     }
     Chrome {

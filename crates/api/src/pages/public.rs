@@ -1,19 +1,21 @@
 //! Pages for everyone: calls, accounts, notices.
 
 use ami_services::accounts::{self, LinkState};
-use ami_services::{Error, Kind, calls, dossiers, members, organisations, outbox, sheets};
+use ami_services::{calls, dossiers, members, officers, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
-use super::{Ctx, Html, is_of_form, listed};
+use super::{Ctx, Html, PageError, is_of_form, listed};
 use crate::guards::{Peer, Stranger, remember};
+use crate::json::Toml;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
         home,
         call,
+        rules,
         sign_in,
         sign_in_now,
         sign_out,
@@ -41,16 +43,14 @@ async fn home(ctx: Ctx<'_>) -> Html {
 
 #[get("/appels/<code>")]
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
-    let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
-    let officer = match ctx.who.0.as_ref() {
-        Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
-        None => false,
-    };
-    let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
-    let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
-    let draft_notice =
-        call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
-    ctx.page("call", &json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
+    ctx.page("call", &calls::show_public_call(ctx.app, ctx.who.actor(), code).await?)
+}
+
+/// The rules as a file, whose SHA-256 the page shows.
+#[get("/appels/<code>/reglement.toml")]
+async fn rules(ctx: Ctx<'_>, code: &str) -> Result<Toml, PageError> {
+    let text = calls::rules_file(ctx.app, ctx.who.actor(), code).await?;
+    Ok(Toml { text, name: format!("reglement-{code}.toml"), revision: None })
 }
 
 fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, errors: &Value) -> Html {
@@ -206,6 +206,8 @@ async fn space(ctx: Ctx<'_>) -> Html {
     let body = json!({
         "me": me, "dossiers": mine, "calls": calls, "sheets": sheets.len(), "locked": locked,
         "forms": organisations::LEGAL_FORMS, "invitations": members::list_invitations(ctx.app, ctx.who.actor()).await?,
+        "call_invitations": officers::list_call_invitations(ctx.app, ctx.who.actor()).await?,
+        "creates": ctx.who.signed()?.actor.officer,
     });
     ctx.page("space", &body)
 }

@@ -125,8 +125,24 @@ macro_rules! actions {
 actions! {
     /// Read a call's public page.
     ReadCall => "call.read", CallId;
+    /// Say who may create calls.
+    NameOfficers => "officers.name", ();
     /// Write a new call.
     CreateCall => "call.create", ();
+    /// Read a call whole, as it is written, and what is wrong in it.
+    ReadWholeCall => "call.read_whole", CallId;
+    /// Write a call in draft, or prepare a correction.
+    EditCall => "call.edit", CallId;
+    /// Publish a correction.
+    CorrectCall => "call.correct", CallId;
+    /// See who runs a call.
+    ListOfficers => "call.officers", CallId;
+    /// Invite officers, change their roles, take them away.
+    ManageOfficers => "call.manage_officers", CallId;
+    /// Answer an invitation to run a call, of one's own.
+    JoinCall => "call.join", AccountId;
+    /// Run a call no longer.
+    LeaveCall => "call.leave", CallId;
     /// Move a call to its next state, publication included.
     AdvanceCall => "call.advance", CallId;
     /// Change one's own name, address or password.
@@ -201,8 +217,10 @@ actions! {
     Decide => "decision.record", DossierId;
     /// Confirm a decision on which something has changed since.
     ConfirmDecision => "decision.confirm", DossierId;
-    /// Read and export decisions.
+    /// Read decisions.
     ReadDecisions => "decision.read", CallId;
+    /// Take decisions away in a file.
+    ExportDecisions => "decision.export", CallId;
 }
 
 /// Answers for an action known to the compiler.

@@ -137,6 +137,7 @@ fn new_account(work: &Work<'_>, email: &Email, name: String) -> Account {
         administrator: false,
         created_at: work.at(),
         disabled_at: None,
+        officer: false,
     }
 }
 

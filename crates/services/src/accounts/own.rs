@@ -158,7 +158,7 @@ pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
         .map(|(c, s)| MySeat { id: s.id.uuid(), call: c.definition.code.clone(), declared: s.declared, chair: s.chair })
         .collect();
     let officer_of: Vec<String> =
-        calls.iter().filter(|c| signed.actor.officer_of.contains(&c.id)).map(|c| c.definition.code.clone()).collect();
+        calls.iter().filter(|c| signed.actor.officer_of.contains_key(&c.id)).map(|c| c.definition.code.clone()).collect();
     let mut roles = Vec::new();
     if !organisations.is_empty() {
         roles.push("applicant");
@@ -166,7 +166,7 @@ pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
     if !seats.is_empty() {
         roles.push("juror");
     }
-    if !officer_of.is_empty() {
+    if !officer_of.is_empty() || signed.actor.officer {
         roles.push("officer");
     }
     if signed.account.administrator {

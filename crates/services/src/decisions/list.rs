@@ -236,6 +236,8 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 
 /// The decisions as CSV that a French spreadsheet opens right.
 pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+    let call = load_call(app.database.read(), code).await?;
+    decide(Action::ExportDecisions, who, &Subject::call(call.facts(app.at)))?;
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
     ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
@@ -243,6 +245,8 @@ pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Re
 
 /// The decisions as XLSX.
 pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
+    let call = load_call(app.database.read(), code).await?;
+    decide(Action::ExportDecisions, who, &Subject::call(call.facts(app.at)))?;
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
     ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
