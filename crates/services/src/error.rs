@@ -188,11 +188,10 @@ impl From<DatabaseError> for Error {
                 ..Self::new(Kind::Conflict, "prefix-exists")
             },
             DatabaseError::Constraint(Constraint::Officer) => Self::new(Kind::Conflict, "officer-exists"),
-            DatabaseError::Constraint(Constraint::OfficerInvitation) => Self::new(Kind::Conflict, "invitation-exists"),
             DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Constraint(Constraint::OrganisationSiret) => Self::new(Kind::Conflict, "siret-registered"),
-            DatabaseError::Constraint(Constraint::Invitation) => Self::new(Kind::Conflict, "invitation-exists"),
+            DatabaseError::Constraint(Constraint::Invitation | Constraint::OfficerInvitation) => Self::new(Kind::Conflict, "invitation-exists"),
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
             DatabaseError::Constraint(
