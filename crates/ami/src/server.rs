@@ -184,6 +184,7 @@ async fn assemble(config: &Checked, data: &Path, clock: Clock, settings: Setting
         evidence: Arc::new(evidence(data)?),
         passwords: Arc::default(),
         installation: Arc::new(Installation::new(fingerprint, config.outbox)),
+        lately: Arc::default(),
         uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),

@@ -52,7 +52,7 @@ impl Arrived {
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         let app = request.rocket().state::<App>()?;
         Some(request.local_cache(|| {
-            let now = app.now();
+            let now = if is_safe(request.method()) { app.now().reading() } else { app.now() };
             let key = request.headers().get_one("Idempotency-Key").map(str::trim).filter(|key| !key.is_empty());
             match key.filter(|_| request.method() == Method::Post) {
                 Some(key) => Self(now.with_key(key, "POST", &request.uri().to_string())),

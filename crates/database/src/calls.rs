@@ -8,9 +8,10 @@ use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{AccountId, CallId};
 use ami_domain::policy::{CallFacts, Permit, acts};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
+    QuerySelect as _, prelude::Uuid,
 };
 
 use crate::connection::{corrupt, exactly_one, insert, permitted, stored};
@@ -52,7 +53,7 @@ impl Call {
 fn call(row: calls::Model) -> Result<Call> {
     Ok(Call {
         state: CallState::parse(&row.state).ok_or_else(|| corrupt("calls", "state", row.id, &row.state))?,
-        definition: read(row.id.into(), row.version, &row.definition)?,
+        definition: read(row.id.into(), row.version, Some(row.revision), &row.definition)?,
         id: row.id.into(),
         version: row.version,
         revision: row.revision,
@@ -66,6 +67,8 @@ const KEPT: usize = 64;
 struct Kept {
     call: CallId,
     version: i64,
+    /// The call's revision, where the definition is its own and not that of one of its versions.
+    revision: Option<i64>,
     text: Box<str>,
     definition: Arc<CallDefinition>,
 }
@@ -73,12 +76,13 @@ struct Kept {
 static READ: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
 /// Reads a definition, or gives what was read from the same text before: a call's text is long, and every request needs it.
-fn read(call: CallId, version: i64, text: &str) -> Result<Arc<CallDefinition>> {
+fn read(call: CallId, version: i64, revision: Option<i64>, text: &str) -> Result<Arc<CallDefinition>> {
     let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
     let found = kept.iter().position(|k| k.call == call && k.version == version && *k.text == *text);
     if let Some(place) = found {
-        let found = kept.remove(place);
+        let mut found = kept.remove(place);
         let definition = Arc::clone(&found.definition);
+        found.revision = revision.or(found.revision);
         kept.push(found);
         return Ok(definition);
     }
@@ -89,8 +93,60 @@ fn read(call: CallId, version: i64, text: &str) -> Result<Arc<CallDefinition>> {
     if kept.len() >= KEPT {
         kept.remove(0);
     }
-    kept.push(Kept { call, version, text: text.into(), definition: Arc::clone(&definition) });
+    kept.push(Kept { call, version, revision, text: text.into(), definition: Arc::clone(&definition) });
     Ok(definition)
+}
+
+/// The definition that was read of a call at a revision, which grows with every change of it; a text of another length is not it.
+fn read_before(call: CallId, revision: i64, bytes: i64) -> Option<Arc<CallDefinition>> {
+    let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = |k: &Kept| k.call == call && k.revision == Some(revision) && i64::try_from(k.text.len()) == Ok(bytes);
+    let place = kept.iter().position(same)?;
+    let found = kept.remove(place);
+    let definition = Arc::clone(&found.definition);
+    kept.push(found);
+    Some(definition)
+}
+
+/// A call from its row in some statement, whose columns are named after a prefix; its text, which is long, is not among them and
+/// is read when it is new.
+pub(crate) async fn of_row(conn: &impl ConnectionTrait, row: &QueryResult, prefix: &str) -> Result<Call> {
+    let id: Uuid = row.try_get(prefix, "id")?;
+    let revision: i64 = row.try_get(prefix, "revision")?;
+    let state: String = row.try_get(prefix, "state")?;
+    let Some(definition) = read_before(id.into(), revision, row.try_get(prefix, "bytes")?) else {
+        return find_whole(conn, id.into()).await?.ok_or_else(|| corrupt("calls", "id", id, "missing"));
+    };
+    Ok(Call {
+        state: CallState::parse(&state).ok_or_else(|| corrupt("calls", "state", id, &state))?,
+        definition,
+        id: id.into(),
+        version: row.try_get(prefix, "version")?,
+        revision,
+    })
+}
+
+/// How long a call's text is, which neither database reads it for.
+pub(crate) fn text_bytes() -> SimpleExpr {
+    Expr::cust("CAST(octet_length(calls.definition) AS BIGINT)")
+}
+
+/// One call without its text, which is read when it is new.
+async fn one(conn: &impl ConnectionTrait, which: SimpleExpr) -> Result<Option<Call>> {
+    let select = Query::select()
+        .columns([calls::Column::Id, calls::Column::Revision, calls::Column::State, calls::Column::Version])
+        .expr_as(text_bytes(), "bytes")
+        .from(calls::Entity)
+        .and_where(which)
+        .to_owned();
+    match conn.query_one(&select).await? {
+        Some(row) => of_row(conn, &row, "").await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn find_whole(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call>> {
+    calls::Entity::find_by_id(id.uuid()).one(conn).await?.map(call).transpose()
 }
 
 /// Some versions of a call, by number, those that there are; the one that counts costs nothing.
@@ -110,7 +166,7 @@ pub async fn versions(
         .all(conn)
         .await?;
     for row in rows {
-        found.insert(row.version, read(call.id, row.version, &row.definition)?);
+        found.insert(row.version, read(call.id, row.version, None, &row.definition)?);
     }
     Ok(found)
 }
@@ -164,25 +220,23 @@ pub async fn insert_call(
 
 /// The call with this code.
 pub async fn find_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<Call>> {
-    of_code(conn, code, None).await
-}
-
-async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: Option<LockType>) -> Result<Option<Call>> {
     // PostgreSQL takes no U+0000 in a text, not even to look for it.
     if code.contains('\0') {
         return Ok(None);
     }
-    let found = calls::Entity::find().filter(calls::Column::Code.eq(code));
-    let found = match lock {
-        Some(lock) => found.lock(lock),
-        None => found,
-    };
-    found.one(conn).await?.map(call).transpose()
+    one(conn, calls::Column::Code.eq(code)).await
+}
+
+async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: LockType) -> Result<Option<Call>> {
+    if code.contains('\0') {
+        return Ok(None);
+    }
+    calls::Entity::find().filter(calls::Column::Code.eq(code)).lock(lock).one(conn).await?.map(call).transpose()
 }
 
 /// The call with this id.
 pub async fn find(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call>> {
-    calls::Entity::find_by_id(id.uuid()).one(conn).await?.map(call).transpose()
+    one(conn, calls::Column::Id.eq(id.uuid())).await
 }
 
 /// The call with this id, which stays as it is until the transaction ends.
@@ -192,12 +246,12 @@ pub async fn find_for_share(tx: &Tx, id: CallId) -> Result<Option<Call>> {
 
 /// The call with this code, which stays as it is until the transaction ends.
 pub async fn find_by_code_for_share(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    of_code(&tx.0, code, Some(LockType::Share)).await
+    of_code(&tx.0, code, LockType::Share).await
 }
 
 /// The call with this code, for whoever moves it on: nobody writes under its state until the transaction ends.
 pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    of_code(&tx.0, code, Some(LockType::Update)).await
+    of_code(&tx.0, code, LockType::Update).await
 }
 
 /// Every call, newest first.

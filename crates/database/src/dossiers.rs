@@ -7,10 +7,10 @@ use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, OrganisationId, P
 use ami_domain::pieces::Format;
 use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
 };
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::{Result, Tx};
 
 const TABLE: &str = "dossiers";
 
-fn dossier(row: dossiers::Model) -> Result<Dossier> {
+pub(crate) fn dossier(row: dossiers::Model) -> Result<Dossier> {
     let id = row.id;
     let at = |column, value| instant(TABLE, column, id, value);
     let required = |column: &'static str, value: Option<i64>| {
@@ -151,11 +151,15 @@ pub struct Filed<'a> {
     pub state: Option<DossierStateName>,
 }
 
+/// As the index of filed dossiers says it: with a parameter in its place neither database would know that it may be used.
+fn filed_rows() -> SimpleExpr {
+    Expr::cust("dossiers.state <> 'draft'")
+}
+
 impl Filed<'_> {
     fn select(&self) -> sea_orm::Select<dossiers::Entity> {
-        let mut select = dossiers::Entity::find()
-            .filter(dossiers::Column::CallId.eq(self.call.uuid()))
-            .filter(dossiers::Column::State.ne(DossierStateName::Draft.as_str()));
+        let mut select =
+            dossiers::Entity::find().filter(dossiers::Column::CallId.eq(self.call.uuid())).filter(filed_rows());
         if let Some(lot) = self.lot {
             select = select.filter(dossiers::Column::Lot.eq(lot));
         }
@@ -166,11 +170,6 @@ impl Filed<'_> {
     }
 }
 
-/// How many there are.
-pub async fn count_filed(conn: &impl ConnectionTrait, which: &Filed<'_>) -> Result<u64> {
-    Ok(which.select().count(conn).await?)
-}
-
 /// At most `limit` of them by number, past the number `after` and then `skip` more.
 pub async fn filed(
     conn: &impl ConnectionTrait,
@@ -179,14 +178,18 @@ pub async fn filed(
     skip: u64,
     limit: u64,
 ) -> Result<Vec<Dossier>> {
-    let rows = which
-        .select()
-        .filter(dossiers::Column::Number.gt(after))
-        .order_by_asc(dossiers::Column::Number)
-        .offset(skip)
-        .limit(limit)
-        .all(conn)
-        .await?;
+    let from = || which.select().filter(dossiers::Column::Number.gt(after)).order_by_asc(dossiers::Column::Number);
+    let rows = if skip == 0 {
+        from().limit(limit).all(conn).await?
+    } else {
+        // What is skipped is counted in the index alone.
+        let first = from().select_only().column(dossiers::Column::Number).offset(skip).limit(1).into_query();
+        from()
+            .filter(Expr::col((dossiers::Entity, dossiers::Column::Number)).gte(Expr::from(first)))
+            .limit(limit)
+            .all(conn)
+            .await?
+    };
     rows.into_iter().map(dossier).collect()
 }
 
@@ -222,7 +225,7 @@ pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMa
         .select_only()
         .column(dossiers::Column::Lot)
         .column(dossiers::Column::State)
-        .column_as(dossiers::Column::Id.count(), "n")
+        .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(dossiers::Column::CallId.eq(call.uuid()))
         .group_by(dossiers::Column::Lot)
         .group_by(dossiers::Column::State)

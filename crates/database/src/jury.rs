@@ -10,12 +10,12 @@ use ami_domain::sheet::{Entry, Reopening, Sheet, SheetState};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, Func, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _, FromQueryResult, IntoActiveModel as _,
+    JoinType, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
 };
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
-use crate::entities::{mark_history, marks, recusals, seats, sheets};
+use crate::entities::{accounts, mark_history, marks, recusals, seats, sheets};
 use crate::{Result, Tx, calls, upsets};
 
 fn seat(r: seats::Model) -> Result<Seat> {
@@ -63,6 +63,40 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
     // J2 before J10.
     found.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
     Ok(found)
+}
+
+/// The same, each with its holder's name and address.
+pub async fn seats_with_people(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<(Seat, String, String)>> {
+    let rows = seats::Entity::find()
+        .expr_as(Expr::col((accounts::Entity, accounts::Column::Name)), "person")
+        .expr_as(Expr::col((accounts::Entity, accounts::Column::Email)), "address")
+        .join(
+            JoinType::InnerJoin,
+            seats::Entity::belongs_to(accounts::Entity).from(seats::Column::AccountId).to(accounts::Column::Id).into(),
+        )
+        .filter(seats::Column::CallId.eq(call.uuid()))
+        .into_model::<SeatOf>()
+        .all(conn)
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.push((seat(row.seat)?, row.person, row.address));
+    }
+    found.sort_by(|(a, ..), (b, ..)| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
+    Ok(found)
+}
+
+struct SeatOf {
+    seat: seats::Model,
+    person: String,
+    address: String,
+}
+
+impl FromQueryResult for SeatOf {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        let seat = seats::Model::from_query_result(row, prefix)?;
+        Ok(Self { seat, person: row.try_get(prefix, "person")?, address: row.try_get(prefix, "address")? })
+    }
 }
 
 /// Records that a juror declared conflicts, or that there are none; whoever declares accepts to sit.
@@ -220,6 +254,11 @@ fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
     })
 }
 
+/// A sheet as its row says, without marks.
+pub(crate) fn without_entries(r: sheets::Model) -> Result<Sheet> {
+    sheet(r, BTreeMap::new())
+}
+
 fn entry(r: marks::Model, grid: &Grid) -> Result<(SheetId, String, Entry)> {
     let mark = r
         .mark
@@ -252,26 +291,51 @@ pub async fn sheet_for_update(tx: &Tx, id: SheetId, grid: &Grid) -> Result<Optio
     one(&tx.0, row, grid).await
 }
 
-/// Where a sheet belongs: its seat and dossier, while it is asked for.
-pub async fn sheet_place(conn: &impl ConnectionTrait, id: SheetId) -> Result<Option<(SeatId, DossierId)>> {
-    let row = sheets::Entity::find_by_id(id.uuid()).filter(sheets::Column::RemovedAt.is_null()).one(conn).await?;
-    Ok(row.map(|r| (r.seat_id.into(), r.dossier_id.into())))
+/// The marks and comments of a sheet.
+pub async fn entries(conn: &impl ConnectionTrait, id: SheetId, grid: &Grid) -> Result<BTreeMap<String, Entry>> {
+    let rows = marks::Entity::find().filter(marks::Column::SheetId.eq(id.uuid())).all(conn).await?;
+    rows.into_iter().map(|row| entry(row, grid).map(|(_, criterion, entry)| (criterion, entry))).collect()
 }
 
-/// The sheet that a seat was asked for on a dossier.
-pub async fn sheet_of(
-    conn: &impl ConnectionTrait,
-    seat: SeatId,
-    dossier: DossierId,
-    grid: &Grid,
-) -> Result<Option<Sheet>> {
+/// The sheet that a seat was asked for on a dossier, without its marks.
+pub async fn own_sheet(conn: &impl ConnectionTrait, seat: SeatId, dossier: DossierId) -> Result<Option<Sheet>> {
     let row = sheets::Entity::find()
         .filter(sheets::Column::SeatId.eq(seat.uuid()))
         .filter(sheets::Column::DossierId.eq(dossier.uuid()))
         .filter(sheets::Column::RemovedAt.is_null())
         .one(conn)
         .await?;
-    one(conn, row, grid).await
+    row.map(without_entries).transpose()
+}
+
+/// Every sheet that a seat was asked for, without its marks, with how many criteria have one.
+pub async fn marked_sheets(conn: &impl ConnectionTrait, seat: SeatId) -> Result<Vec<(Sheet, usize)>> {
+    let marked = Query::select()
+        .expr(marks::Column::Mark.count())
+        .from(marks::Entity)
+        .and_where(Expr::col((marks::Entity, marks::Column::SheetId)).equals((sheets::Entity, sheets::Column::Id)))
+        .to_owned();
+    let rows = sheets::Entity::find()
+        .expr_as(Expr::from(marked), "marked")
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .order_by_asc(sheets::Column::Id)
+        .into_model::<MarkedSheet>()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|r| Ok((without_entries(r.sheet)?, usize::try_from(r.marked).unwrap_or(0)))).collect()
+}
+
+struct MarkedSheet {
+    sheet: sheets::Model,
+    marked: i64,
+}
+
+impl FromQueryResult for MarkedSheet {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        let sheet = sheets::Model::from_query_result(row, prefix)?;
+        Ok(Self { sheet, marked: row.try_get(prefix, "marked")? })
+    }
 }
 
 async fn one(conn: &impl ConnectionTrait, row: Option<sheets::Model>, grid: &Grid) -> Result<Option<Sheet>> {
@@ -363,7 +427,7 @@ pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<B
         .select_only()
         .column(sheets::Column::SeatId)
         .column(sheets::Column::State)
-        .column_as(sheets::Column::Id.count(), "n")
+        .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(sheets::Column::SeatId.in_subquery(of_call))
         .filter(sheets::Column::RemovedAt.is_null())
         .group_by(sheets::Column::SeatId)

@@ -23,11 +23,14 @@ pub mod links;
 pub mod mails;
 pub mod objects;
 pub mod organisations;
+pub mod places;
 pub mod rankings;
+mod reader;
 pub mod sign_ins;
 pub mod upsets;
 mod writer;
 
 pub use connection::{Constraint, Database, DatabaseError, Result, storable};
+pub use reader::Reader;
 pub use sea_orm::{ConnectionTrait, DbBackend};
 pub use writer::{Doing, Failure, Tx};

@@ -101,6 +101,18 @@ pub async fn find_ranking(conn: &impl ConnectionTrait, id: RankingId) -> Result<
     rankings::Entity::find_by_id(id.uuid()).one(conn).await?.map(snapshot).transpose()
 }
 
+/// The call of a ranking, and the version whose grid was used.
+pub async fn ranking_place(conn: &impl ConnectionTrait, id: RankingId) -> Result<Option<(CallId, i64)>> {
+    let row: Option<(sea_orm::prelude::Uuid, i64)> = rankings::Entity::find_by_id(id.uuid())
+        .select_only()
+        .column(rankings::Column::CallId)
+        .column(rankings::Column::CallVersion)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(row.map(|(call, version)| (call.into(), version)))
+}
+
 /// The rankings of a call, newest first, without what went in and came out.
 pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<SnapshotPlace>> {
     let rows: Vec<(sea_orm::prelude::Uuid, i64, String, i64, i64)> = rankings::Entity::find()

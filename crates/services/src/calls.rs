@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Problem, Result, load_call};
+use crate::{Actor, Arrival, Error, Problem, Result};
 
 /// A call in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -78,24 +78,69 @@ pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSu
     Ok(visible(app, who).await?.iter().map(|c| summary(app, c)).collect())
 }
 
+impl Arrival {
+    /// Every call, newest first.
+    pub(crate) async fn calls(&self) -> Result<Vec<Call>> {
+        let load = async { Ok(rows::all(self.database.read()).await?) };
+        self.once("calls", "", load).await
+    }
+
+    /// The same as it was lately, for what everybody may read.
+    async fn calls_lately(&self) -> Result<Arc<Vec<Call>>> {
+        let load = async { Ok(Arc::new(rows::all(self.database.read()).await?)) };
+        self.lately("calls", "", load).await
+    }
+}
+
+/// The calls that visitors see, in lists, with a word that changes with what is shown of them.
+pub async fn list_public(app: &Arrival) -> Result<(String, Vec<CallSummary>)> {
+    let all = app.calls_lately().await?;
+    let visible: Vec<&Call> = all.iter().filter(|c| is_public(app, c)).collect();
+    let stamp = visible.iter().map(|c| stamp(app, c)).collect::<Vec<_>>().join(" ");
+    Ok((stamp, visible.into_iter().map(|c| summary(app, c)).collect()))
+}
+
+/// One call as visitors see it, with a word that changes with what is shown of it.
+pub async fn show_public(app: &Arrival, code: &str) -> Result<(String, CallView)> {
+    let all = app.calls_lately().await?;
+    let call = all.iter().find(|c| c.definition.code == code && is_public(app, c)).ok_or_else(Error::not_found)?;
+    // Milestones are marked as over or begun.
+    let passed = |at: Timestamp| at <= app.at;
+    let milestones = call.definition.calendar.milestones.iter();
+    let passed: usize = milestones.map(|m| usize::from(passed(m.at)) + usize::from(m.until.is_some_and(passed))).sum();
+    Ok((format!("{} {passed}", stamp(app, call)), view(app, call)))
+}
+
+fn is_public(app: &Arrival, call: &Call) -> bool {
+    decide(Action::ReadCall, None, &Subject::call(call.facts(app.at))).is_ok()
+}
+
+fn stamp(app: &Arrival, call: &Call) -> String {
+    format!("{} {} {} {:?}", call.id, call.revision, call.version, call.phase(app.at))
+}
+
 async fn visible(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Call>> {
-    let mut calls = rows::all(app.database.read()).await?;
+    let mut calls = app.calls().await?;
     calls.retain(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok());
     Ok(calls)
 }
 
 /// One call.
 pub async fn show_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<CallView> {
-    let call = load_call(app.database.read(), code).await?;
-    let now = app.at;
-    decide(Action::ReadCall, who, &Subject::call(call.facts(now)))?;
-    Ok(CallView { phase: call.phase(now), version: call.version, now, definition: call.definition })
+    let call = app.call(code).await?;
+    decide(Action::ReadCall, who, &Subject::call(call.facts(app.at)))?;
+    Ok(view(app, &call))
+}
+
+pub(crate) fn view(app: &Arrival, call: &Call) -> CallView {
+    let (version, definition) = (call.version, Arc::clone(&call.definition));
+    CallView { phase: call.phase(app.at), version, now: app.at, definition }
 }
 
 /// One call as it was in one of its versions: that of a deposit or a ranking, by which they are read.
 pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, version: i64) -> Result<CallView> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadCall, who, &Subject::call(call.facts(app.at)))?;
     let definition = rows::version(conn, &call, version).await?;
     Ok(CallView { phase: call.phase(app.at), version, now: app.at, definition })

@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::contents::{Loaded, load_filed};
-use crate::{Actor, Arrival, Error, Kind, Result, about, awards, load_dossier, lock_dossier, rankings};
+use crate::{Actor, Arrival, Error, Kind, Result, about, awards, lock_dossier, rankings};
 
 /// A decision on a dossier.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -105,6 +105,12 @@ impl Grounds {
         Ok(Self { newest, upsets: upsets::of_dossiers(conn, call, only).await? })
     }
 
+    /// The same, for a reader.
+    async fn read(app: &Arrival, call: CallId, only: Option<&[DossierId]>) -> Result<Self> {
+        let newest = app.newest_ranking(call).await?;
+        Ok(Self { newest, upsets: upsets::of_dossiers(app.database.read(), call, only).await? })
+    }
+
     /// What the newest ranking says of a dossier, as it was looked at before; refuses when another was kept since.
     fn opinion(&self, looked_at: Option<(RankingId, Option<Opinion>)>) -> Result<Option<Opinion>> {
         if self.newest.as_ref().map(|r| r.id) != looked_at.map(|(id, _)| id) {
@@ -146,7 +152,7 @@ pub async fn record_decision(
     if_match: Option<i64>,
     proposal: Proposal,
 ) -> Result<DecisionView> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::Decide, who, &about(app.at, &call, &dossier))?;
     let ranking = place(app, &call, id).await?;
     app.write(who, (id, if_match, proposal, ranking), |work, (id, if_match, proposal, ranking)| {
@@ -221,7 +227,7 @@ pub async fn confirm_decision(
     id: DossierId,
     if_match: Option<i64>,
 ) -> Result<DecisionView> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ConfirmDecision, who, &about(app.at, &call, &dossier))?;
     let ranking = place(app, &call, id).await?;
     let confirmed = app.write_once(who, (id, if_match, ranking), |work, &(id, if_match, ranking)| {
@@ -313,10 +319,9 @@ fn refusal(call: &CallDefinition, error: DecisionError) -> Error {
 
 /// The decision on a dossier, for an officer.
 pub async fn show_decision(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Option<DecisionView>> {
-    let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReviewDossier, who, &about(app.at, &call, &dossier))?;
-    let Some(decision) = rows::find_decision(conn, id).await? else { return Ok(None) };
-    let grounds = Grounds::load(conn, call.id, Some(&[id])).await?;
+    let Some(decision) = rows::find_decision(app.database.read(), id).await? else { return Ok(None) };
+    let grounds = Grounds::read(app, call.id, Some(&[id])).await?;
     Ok(Some(view(&decision, grounds.stale(&decision, dossier.state_name()))))
 }

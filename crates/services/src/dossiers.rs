@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::contents::{Loaded, load_draft, load_filed};
 use crate::organisations::OrganisationView;
 use crate::pieces::PieceView;
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, hold_call, load_dossier, lock_dossier};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, hold_call, lock_dossier};
 
 /// A dossier in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -348,7 +348,7 @@ pub async fn list_mine(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Dossier
 /// A dossier whole, for its applicant.
 pub async fn show_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
     let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let deposits = filings::of_dossier(conn, id).await?;
     let deposits = deposits

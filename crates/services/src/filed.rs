@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ami_database::calls::{self, Call};
 use ami_database::deposits::{self, Filed};
+use ami_database::places::Placed;
 use ami_database::{ConnectionTrait, DatabaseError};
 use ami_domain::call::CallDefinition;
 use ami_domain::deposit::Identity;
@@ -27,6 +28,12 @@ impl Filings {
         dossiers: impl IntoIterator<Item = DossierId>,
     ) -> Result<Self, DatabaseError> {
         Self::with_versions(conn, call, deposits::filed(conn, dossiers).await?).await
+    }
+
+    /// Of one dossier that was read with what counts of it.
+    pub(crate) async fn of_placed(conn: &impl ConnectionTrait, placed: &Placed) -> Result<Self, DatabaseError> {
+        let filed = placed.filed.clone().map(|filed| (placed.dossier.id, filed));
+        Self::with_versions(conn, &placed.call, filed.into_iter().collect()).await
     }
 
     /// Of every filed dossier.

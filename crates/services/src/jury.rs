@@ -1,12 +1,13 @@
 //! The jury: seats, declarations of conflicts, recusals, assignments, and how far marking is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ami_database::calls::Call;
+use ami_database::dossiers;
 use ami_database::jury as rows;
-use ami_database::{accounts, dossiers};
 use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::ids::{DossierId, SeatId};
+use ami_domain::ids::{CallId, DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
 use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::text;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call};
 
 /// A seat, for officers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -134,17 +135,14 @@ pub async fn page_seats(app: &Arrival, who: Option<&Actor>, code: &str, part: &P
 
 /// The jury with its progress.
 pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadProgress, who, &Subject::call(call.facts(app.at)))?;
-    let seats = rows::seats(conn, call.id).await?;
-    let sheets = rows::sheet_counts(conn, call.id).await?;
-    let recusals = rows::recusals(conn, call.id).await?;
-    let people = accounts::names(conn, &seats.iter().map(|s| s.account).collect()).await?;
+    let seats = rows::seats_with_people(app.database.read(), call.id).await?;
+    let sheets = app.sheet_counts(call.id).await?;
+    let recusals = app.recusals(call.id).await?;
     Ok(seats
         .into_iter()
-        .map(|seat| {
-            let (name, email) = people.get(&seat.account).cloned().unwrap_or_default();
+        .map(|(seat, name, email)| {
             let (assigned, locked) = sheets.get(&seat.id).copied().unwrap_or_default();
             SeatView {
                 assigned,
@@ -162,6 +160,42 @@ pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Resul
             }
         })
         .collect())
+}
+
+/// How far the jury is.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Progress {
+    /// Seats.
+    pub seats: usize,
+    /// Of them, those that have not declared conflicts.
+    pub undeclared: usize,
+    /// Sheets asked for.
+    pub assigned: usize,
+    /// Sheets locked.
+    pub locked: usize,
+}
+
+/// How far the jury is, in four numbers.
+pub async fn show_progress(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Progress> {
+    let call = app.call(code).await?;
+    decide(Action::ReadProgress, who, &Subject::call(call.facts(app.at)))?;
+    let seats = rows::seats(app.database.read(), call.id).await?;
+    let sheets = app.sheet_counts(call.id).await?;
+    let of = |seat: &Seat| sheets.get(&seat.id).copied().unwrap_or_default();
+    Ok(Progress {
+        undeclared: seats.iter().filter(|seat| seat.declared_at.is_none()).count(),
+        assigned: seats.iter().map(|seat| of(seat).0).sum(),
+        locked: seats.iter().map(|seat| of(seat).1).sum(),
+        seats: seats.len(),
+    })
+}
+
+impl Arrival {
+    /// How many sheets each seat of a call was asked for, and how many of them are locked.
+    async fn sheet_counts(&self, call: CallId) -> Result<Arc<BTreeMap<SeatId, (usize, usize)>>> {
+        let load = async { Ok(Arc::new(rows::sheet_counts(self.database.read(), call).await?)) };
+        self.lately("sheets", call, load).await
+    }
 }
 
 fn recusal_view(r: &Recusal) -> RecusalView {
@@ -217,8 +251,7 @@ pub async fn list_assignments(
 /// How many dossiers may be assigned.
 pub async fn count_assignments(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<usize> {
     let (_, which) = assignable(app, who, code).await?;
-    let count = dossiers::count_filed(app.database.read(), &which).await?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    app.count_filed(&which).await
 }
 
 /// Which seat was asked for one admissible dossier.
@@ -235,7 +268,7 @@ pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id:
 /// # Errors
 /// `sealed` before closing.
 async fn assignable(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<(Call, dossiers::Filed<'static>)> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadAssignments, who, &Subject::call(call.facts(app.at)))?;
     let which = dossiers::Filed { call: call.id, lot: None, state: Some(DossierStateName::Admissible) };
     Ok((call, which))
@@ -245,7 +278,7 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
     let conn = app.database.read();
     let seats = rows::seats(conn, call.id).await?;
     let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
-    let recusals = rows::recusals(conn, call.id).await?;
+    let recusals = app.recusals(call.id).await?;
     let filings = Filings::of(conn, call, filed.iter().map(|d| d.id)).await?;
     Ok(filed
         .iter()
@@ -373,7 +406,7 @@ fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
 /// The declaration of conflicts, before it is made.
 pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DeclarationView> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.at)))?;
     let seat = own_seat(who, &call)?;
     let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());

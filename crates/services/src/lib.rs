@@ -29,6 +29,7 @@ pub mod installation;
 pub mod jobs;
 pub mod journal;
 pub mod jury;
+mod known;
 pub mod members;
 pub mod organisations;
 pub mod outbox;
@@ -47,22 +48,50 @@ pub mod tokens;
 pub use ami_domain::policy::Actor;
 pub use app::{App, Arrival, Clock, Settings, Work, open_spool};
 pub use error::{Error, Kind, Problem, Result};
+pub use known::Lately;
 
-use ami_database::{ConnectionTrait, Tx, calls::Call};
+use std::sync::Arc;
+
+use ami_database::places::{self, Placed};
+use ami_database::{Tx, calls::Call};
 use ami_domain::dossier::Dossier;
-use ami_domain::ids::DossierId;
+use ami_domain::ids::{CallId, DossierId};
+use ami_domain::jury::Recusal;
 use ami_domain::policy::{AssignmentFacts, DossierFacts, Subject};
 use jiff::Timestamp;
 
-/// A call by its code; hidden when there is none.
-async fn load_call(conn: &impl ConnectionTrait, code: &str) -> Result<Call> {
-    ami_database::calls::find_by_code(conn, code).await?.ok_or_else(Error::not_found)
-}
+impl Arrival {
+    /// A call by its code; hidden when there is none.
+    async fn call(&self, code: &str) -> Result<Call> {
+        let load =
+            async { ami_database::calls::find_by_code(self.database.read(), code).await?.ok_or_else(Error::not_found) };
+        self.once("call", code, load).await
+    }
 
-/// A dossier with its call; hidden when there is none.
-async fn load_dossier(conn: &impl ConnectionTrait, id: DossierId) -> Result<(Call, Dossier)> {
-    let dossier = ami_database::dossiers::find(conn, id).await?.ok_or_else(Error::not_found)?;
-    Ok((call_of(conn, &dossier).await?, dossier))
+    /// A filed dossier or a draft with its call, and what counts of it; hidden when there is none.
+    async fn placed(&self, id: DossierId) -> Result<Placed> {
+        let load = async { places::dossier(self.database.read(), id).await?.ok_or_else(Error::not_found) };
+        let placed = self.once("dossier", id, load).await?;
+        self.knows(&placed.call).await?;
+        Ok(placed)
+    }
+
+    /// A dossier with its call; hidden when there is none.
+    async fn dossier(&self, id: DossierId) -> Result<(Call, Dossier)> {
+        let placed = self.placed(id).await?;
+        Ok((placed.call, placed.dossier))
+    }
+
+    /// Whoever asks for this call by its code later in this request gets it as it is.
+    async fn knows(&self, call: &Call) -> Result<()> {
+        self.once("call", &call.definition.code, async { Ok(call.clone()) }).await.map(drop)
+    }
+
+    /// Every recusal in a call.
+    async fn recusals(&self, call: CallId) -> Result<Arc<Vec<Recusal>>> {
+        let load = async { Ok(Arc::new(ami_database::jury::recusals(self.database.read(), call).await?)) };
+        self.once("recusals", call, load).await
+    }
 }
 
 /// The same, for a write: the dossier is kept from other writers, and the call from moving on, until the transaction ends.
@@ -77,10 +106,6 @@ async fn hold_call(tx: &Tx, code: &str) -> Result<Call> {
     ami_database::calls::find_by_code_for_share(tx, code).await?.ok_or_else(Error::not_found)
 }
 
-async fn call_of(conn: &impl ConnectionTrait, dossier: &Dossier) -> Result<Call> {
-    ami_database::calls::find(conn, dossier.call).await?.ok_or_else(Error::not_found)
-}
-
 fn facts_of(dossier: &Dossier) -> DossierFacts {
     let editing = dossier.editing().is_some();
     DossierFacts { id: dossier.id, organisation: dossier.organisation, state: dossier.state_name(), editing }
@@ -92,17 +117,12 @@ fn about(at: Timestamp, call: &Call, dossier: &Dossier) -> Subject {
 }
 
 /// The same, with what the actor's own seat is to it.
-async fn about_for_seat(
-    at: Timestamp,
-    conn: &impl ConnectionTrait,
-    who: Option<&Actor>,
-    call: &Call,
-    dossier: &Dossier,
-) -> Result<Subject> {
-    let subject = about(at, call, dossier);
+async fn about_for_seat(app: &Arrival, who: Option<&Actor>, call: &Call, dossier: &Dossier) -> Result<Subject> {
+    let subject = about(app.at, call, dossier);
     let Some(seat) = who.and_then(|a| a.seats.get(&call.id)) else { return Ok(subject) };
-    let sheet = ami_database::jury::sheet_of(conn, seat.id, dossier.id, &call.definition.grid).await?;
-    let recusals = ami_database::jury::recusals(conn, call.id).await?;
+    let load = async { Ok(ami_database::jury::own_sheet(app.database.read(), seat.id, dossier.id).await?) };
+    let sheet = app.once("own sheet", dossier.id, load).await?;
+    let recusals = app.recusals(call.id).await?;
     Ok(subject.with_assignment(AssignmentFacts {
         assigned: sheet.is_some(),
         locked: sheet.as_ref().is_some_and(ami_domain::sheet::Sheet::is_locked),

@@ -1,6 +1,9 @@
 //! What the chair of a jury does with other people's sheets: list them, and open a signed one again. Marks are not shown.
 
+use std::sync::Arc;
+
 use ami_database::jury::{self as rows, SheetPlace};
+use ami_database::places::Placed;
 use ami_database::{accounts, dossiers};
 use ami_domain::ids::SheetId;
 use ami_domain::jury::is_recused;
@@ -12,7 +15,7 @@ use uuid::Uuid;
 
 use crate::part::{Page, Part};
 use crate::sheets::{hold_sheet, refusal};
-use crate::{Actor, Arrival, Error, Result, load_call, outbox};
+use crate::{Actor, Arrival, Error, Result, outbox};
 
 /// A sheet in the list of a call's sheets.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -39,14 +42,14 @@ pub async fn page_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str, pa
 /// The sheets of a call, without their marks. A chair sees none on a dossier that they are excluded from.
 pub async fn list_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SheetLine>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     let subject = Subject::call(call.facts(app.at));
     decide(Action::ListSheets, who, &subject)?;
     let places = rows::sheet_places(conn, call.id).await?;
     let mut asked = dossiers::some(conn, places.iter().map(|p| p.dossier)).await?;
     asked.retain(|_, d| d.state_name().was_deposited());
     let own = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
-    let recusals = if own.is_some() { rows::recusals(conn, call.id).await? } else { vec![] };
+    let recusals = if own.is_some() { app.recusals(call.id).await? } else { Arc::default() };
     let visible = |place: &SheetPlace| {
         let Some(dossier) = asked.get(&place.dossier) else { return false };
         let recused = own.is_some_and(|own| is_recused(&recusals, own, dossier.id, &dossier.lot));
@@ -72,7 +75,7 @@ pub async fn list_call_sheets(app: &Arrival, who: Option<&Actor>, code: &str) ->
 pub async fn reopen_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, reason: &str) -> Result<()> {
     app.write_once(who, (id, reason.to_owned()), |work, (id, reason)| {
         Box::pin(async move {
-            let (call, dossier, sheet, subject) = hold_sheet(work, *id).await?;
+            let (Placed { call, dossier, .. }, sheet, subject) = hold_sheet(work, *id).await?;
             let permit = permit::<acts::ReopenSheet>(work.who(), &subject)?;
             let sheet = sheet.reopen(permit.by(), reason, work.at()).map_err(|e| refusal(&call, e))?;
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;

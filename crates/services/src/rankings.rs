@@ -7,11 +7,10 @@ mod recompute;
 mod view;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ami_database::calls::Call;
-use ami_database::jury;
 use ami_database::rankings::{self as rows, Snapshot, SnapshotPlace};
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{DossierId, RankingId};
@@ -23,7 +22,7 @@ use serde_json::json;
 
 use crate::documents::NamedFile;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Result, hold_call, load_call};
+use crate::{Actor, Arrival, Error, Kind, Result, hold_call};
 
 pub use insights::{
     AdjustedView, AgreementView, ConcordanceView, Interval, JurorView, OutlyingView, RankInterval, RanksView,
@@ -40,7 +39,7 @@ pub use view::{
 /// # Errors
 /// `ranking-moved` when the call moved on while it was computed.
 pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<RankingView> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     let now = app.at;
     let by = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?.by();
     if let Some(id) = app.done_before::<RankingId>(who).await? {
@@ -155,7 +154,7 @@ fn summary(r: SnapshotPlace) -> RankingSummary {
 
 async fn places(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SnapshotPlace>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ListRankings, who, &Subject::call(call.facts(app.at)))?;
     Ok(rows::rankings(conn, call.id).await?)
 }
@@ -179,23 +178,147 @@ pub async fn show_ranking(app: &Arrival, who: Option<&Actor>, id: RankingId) -> 
     readable(app, who, &call, read_view(&snapshot)?).await
 }
 
-/// What a reader may see of a ranking: the policy is asked for each lot, and for what is said of the jurors.
-async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, mut view: RankingView) -> Result<RankingView> {
-    let subject = Subject::call(call.facts(app.at));
-    if decide(Action::ReadSeverity, who, &subject).is_err() {
-        view.severity = None;
+/// Which dossiers stand in which lot of a ranking.
+type Lots = Vec<(String, Vec<DossierId>)>;
+
+fn lots(view: &RankingView) -> Lots {
+    let ids = |lot: &RankedLot| lot.dossiers.iter().map(|d| d.id.into()).collect();
+    view.lots.iter().map(|lot| (lot.code.clone(), ids(lot))).collect()
+}
+
+/// What of a ranking somebody may see. Two readers with the same sight are shown the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sight {
+    severity: bool,
+    /// The lots of which they see no dossier.
+    hidden: BTreeSet<String>,
+}
+
+impl Sight {
+    /// The policy is asked for each lot, and for what is said of the jurors.
+    async fn of(app: &Arrival, who: Option<&Actor>, call: &Call, lots: &Lots) -> Result<Self> {
+        let subject = Subject::call(call.facts(app.at));
+        let own = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
+        let recusals = if own.is_some() { app.recusals(call.id).await? } else { Arc::default() };
+        let sees = |(lot, dossiers): &(String, Vec<DossierId>)| {
+            let recused = |d: &DossierId| own.is_some_and(|own| is_recused(&recusals, own, *d, lot));
+            let facts = AssignmentFacts { recused: dossiers.iter().any(recused), ..AssignmentFacts::default() };
+            decide(Action::ReadMarks, who, &subject.with_assignment(facts)).is_ok()
+        };
+        Ok(Self {
+            severity: decide(Action::ReadSeverity, who, &subject).is_ok(),
+            hidden: lots.iter().filter(|lot| !sees(lot)).map(|(code, _)| code.clone()).collect(),
+        })
     }
-    let own = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
-    let recusals = if own.is_some() { jury::recusals(app.database.read(), call.id).await? } else { vec![] };
-    for lot in &mut view.lots {
-        let recused = |d: &RankedDossier| own.is_some_and(|own| is_recused(&recusals, own, d.id.into(), &lot.code));
-        let facts = AssignmentFacts { recused: lot.dossiers.iter().any(recused), ..AssignmentFacts::default() };
-        if decide(Action::ReadMarks, who, &subject.with_assignment(facts)).is_err() {
+
+    /// Takes away what is not seen.
+    fn cut(&self, mut view: RankingView) -> RankingView {
+        if !self.severity {
+            view.severity = None;
+        }
+        for lot in view.lots.iter_mut().filter(|lot| self.hidden.contains(&lot.code)) {
             lot.dossiers.clear();
             lot.robustness = None;
         }
+        view
     }
-    Ok(view)
+}
+
+/// What a reader may see of a ranking.
+async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, view: RankingView) -> Result<RankingView> {
+    Ok(Sight::of(app, who, call, &lots(&view)).await?.cut(view))
+}
+
+/// A ranking that somebody may read, before anything of it is: who may is asked anew for every reader, and what they may see, and
+/// only what is made for that sight is kept.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The ranking.
+    pub id: RankingId,
+    /// What of it.
+    pub sight: Sight,
+    call: Call,
+}
+
+/// Whether, and what of, somebody may read a ranking.
+pub async fn look_at(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<Seen> {
+    let conn = app.database.read();
+    who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
+    let (call, version) = rows::ranking_place(conn, id).await?.ok_or_else(Error::not_found)?;
+    let mut call = ami_database::calls::find(conn, call).await?.ok_or_else(Error::not_found)?;
+    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
+    app.note_reading(who, "ranking", id);
+    call.definition = ami_database::calls::version(conn, &call, version).await?;
+    call.version = version;
+    let load = async {
+        let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
+        blocking(move || Ok(Arc::new(lots(&read_view(&snapshot)?)))).await
+    };
+    let sits = who.is_some_and(|a| a.seats.contains_key(&call.id));
+    let lots: Arc<Lots> = if !sits && decide(Action::ReadMarks, who, &Subject::call(call.facts(app.at))).is_ok() {
+        // Whoever does not sit is excluded from nothing: they may read the marks of every lot alike.
+        Arc::default()
+    } else {
+        // What is in which lot never changes.
+        app.always("lots of ranking", id, load).await?
+    };
+    Ok(Seen { id, sight: Sight::of(app, who, &call, &lots).await?, call })
+}
+
+/// What of a ranking is seen, and the call by whose grid it is read. On a thread of its own: it is long.
+pub async fn show_seen(app: &Arrival, seen: &Seen) -> Result<(RankingView, crate::calls::CallView)> {
+    let snapshot = rows::find_ranking(app.database.read(), seen.id).await?.ok_or_else(Error::not_found)?;
+    let sight = seen.sight.clone();
+    let view = blocking(move || Ok(sight.cut(read_view(&snapshot)?))).await?;
+    Ok((view, crate::calls::view(app, &seen.call)))
+}
+
+/// Runs what is long away from the threads that answer requests.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+/// Where a dossier stands in a ranking.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(crate) rank: Option<usize>,
+    pub(crate) ex_aequo: bool,
+    pub(crate) status: String,
+    pub(crate) total_shown: Option<String>,
+}
+
+/// Where each dossier stands in the newest ranking of a call, for a reader: nowhere while they may not read the marks that it
+/// holds.
+pub(crate) async fn standings(
+    app: &Arrival,
+    who: Option<&Actor>,
+    call: &Call,
+) -> Result<Arc<BTreeMap<uuid::Uuid, Standing>>> {
+    if decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).is_err() {
+        return Ok(Arc::default());
+    }
+    let Some(newest) = app.newest_ranking(call.id).await? else { return Ok(Arc::default()) };
+    let load = async {
+        let found = rows::find_ranking(app.database.read(), newest.id).await?.ok_or_else(Error::not_found)?;
+        blocking(move || {
+            let dossiers = read_view(&found)?.lots.into_iter().flat_map(|lot| lot.dossiers);
+            let standing = |d: RankedDossier| {
+                let RankedDossier { rank, ex_aequo, status, total_shown, .. } = d;
+                (d.id, Standing { rank, ex_aequo, status, total_shown })
+            };
+            Ok(Arc::new(dossiers.map(standing).collect()))
+        })
+        .await
+    };
+    app.always("standings", newest.id, load).await
+}
+
+impl Arrival {
+    /// The newest ranking of a call, without what is in it.
+    pub(crate) async fn newest_ranking(&self, call: ami_domain::ids::CallId) -> Result<Option<SnapshotPlace>> {
+        let load = async { Ok(rows::rankings(self.database.read(), call).await?.into_iter().next()) };
+        self.once("newest ranking", call, load).await
+    }
 }
 
 /// One ranking as PDF, with the decisions taken since.
@@ -229,14 +352,6 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
 /// The newest ranking of a call, for whoever decides on it: its place, and which dossiers it has.
 pub(crate) async fn latest(app: &Arrival, call: &Call) -> Result<Option<RankingView>> {
     rows::latest(app.database.read(), call.id).await?.as_ref().map(read_view).transpose()
-}
-
-/// The same, for a reader: none while they may not read the marks that it holds.
-pub(crate) async fn latest_read(app: &Arrival, who: Option<&Actor>, call: &Call) -> Result<Option<RankingView>> {
-    match decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))) {
-        Ok(()) => latest(app, call).await,
-        Err(_) => Ok(None),
-    }
 }
 
 /// Refuses when there is no ranking yet.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
+use ami_database::places::{self, Placed};
 use ami_database::{dossiers, jury as rows};
 use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::ids::{DossierId, SeatId, SheetId};
-use ami_domain::jury::is_recused;
+use ami_domain::ids::SheetId;
+use ami_domain::jury::{Recusal, is_recused};
 use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::sheet::{Change, EntryError, Missing, Sheet, SheetError};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, load_dossier};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about};
 
 /// A sheet in a juror's list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -93,11 +94,11 @@ pub struct SheetChanges {
     pub comments: BTreeMap<String, String>,
 }
 
-fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetSummary {
+fn summary(call: &Call, sheet: &Sheet, marked: usize, place: &Dossier, filings: &Filings) -> SheetSummary {
     SheetSummary {
         id: sheet.id.uuid(),
         state: sheet.state.as_str(),
-        marked: sheet.entries.values().filter(|e| e.mark.is_some()).count(),
+        marked,
         criteria: call.definition.grid.criteria().count(),
         dossier: SheetDossier {
             id: place.id.uuid(),
@@ -112,8 +113,9 @@ fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> Sh
 
 fn view(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetView {
     let grid = &call.definition.grid;
+    let marked = sheet.entries.values().filter(|e| e.mark.is_some()).count();
     SheetView {
-        summary: summary(call, sheet, place, filings),
+        summary: summary(call, sheet, marked, place, filings),
         revision: sheet.revision,
         marks: sheet.entries.iter().filter_map(|(c, e)| e.mark.map(|m| (c.clone(), grid.scale.value(m)))).collect(),
         comments: sheet
@@ -155,22 +157,23 @@ pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Sheet
     let mut found = Vec::new();
     let mut refusal = None;
     for (id, seat) in &actor.seats {
-        let Some(call) = ami_database::calls::find(conn, *id).await? else { continue };
+        let load = async { Ok(ami_database::calls::find(conn, *id).await?) };
+        let Some(call) = app.once("call of", id, load).await? else { continue };
         if let Err(denial) = decide(Action::ListAssigned, who, &Subject::call(call.facts(app.at))) {
             refusal = Some(denial);
             continue;
         }
-        let recusals = rows::recusals(conn, *id).await?;
-        let sheets = rows::sheets_of_seat(conn, seat.id, &call.definition.grid).await?;
-        let filed = dossiers::some(conn, sheets.iter().map(|s| s.dossier)).await?;
+        let recusals = app.recusals(*id).await?;
+        let sheets = rows::marked_sheets(conn, seat.id).await?;
+        let filed = dossiers::some(conn, sheets.iter().map(|(s, _)| s.dossier)).await?;
         let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
-        for sheet in sheets {
+        for (sheet, marked) in sheets {
             let place = filed.get(&sheet.dossier).filter(|d| d.state_name() != DossierStateName::Draft);
             let Some(place) = place else { continue };
             if is_recused(&recusals, seat.id, place.id, &place.lot) {
                 continue;
             }
-            found.push(summary(&call, &sheet, place, &filings));
+            found.push(summary(&call, &sheet, marked, place, &filings));
         }
     }
     match refusal {
@@ -179,37 +182,54 @@ pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Sheet
     }
 }
 
-/// A sheet's place, with what the actor's own seat is to it; hidden when there is none.
-async fn place(
-    at: Timestamp,
-    conn: &impl ConnectionTrait,
-    who: Option<&Actor>,
-    id: SheetId,
-) -> Result<(Call, Dossier, SeatId, Subject)> {
+/// A sheet without its marks, with its place; hidden when there is none.
+async fn place(conn: &impl ConnectionTrait, who: Option<&Actor>, id: SheetId) -> Result<(Placed, Sheet)> {
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
-    let (seat, dossier): (SeatId, DossierId) = rows::sheet_place(conn, id).await?.ok_or_else(Error::not_found)?;
-    let (call, dossier) = load_dossier(conn, dossier).await?;
+    places::sheet(conn, id).await?.ok_or_else(Error::not_found)
+}
+
+/// What the actor's own seat is to a sheet.
+fn about_sheet(
+    at: Timestamp,
+    who: Option<&Actor>,
+    Placed { call, dossier, .. }: &Placed,
+    sheet: &Sheet,
+    recusals: &[Recusal],
+) -> Subject {
     let mine = who.and_then(|a| a.seats.get(&call.id)).map(|s| s.id);
-    let own = mine == Some(seat);
-    let recusals = rows::recusals(conn, call.id).await?;
-    let subject = about(at, &call, &dossier).with_sheet(id).with_assignment(AssignmentFacts {
+    let own = mine == Some(sheet.seat);
+    about(at, call, dossier).with_sheet(sheet.id).with_assignment(AssignmentFacts {
         assigned: own,
         own_sheet: own,
-        recused: mine.is_some_and(|mine| is_recused(&recusals, mine, dossier.id, &dossier.lot)),
+        recused: mine.is_some_and(|mine| is_recused(recusals, mine, dossier.id, &dossier.lot)),
         ..AssignmentFacts::default()
-    });
-    Ok((call, dossier, seat, subject))
+    })
 }
 
 /// One's own sheet.
 pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
     let conn = app.database.read();
-    let (call, dossier, seat, subject) = place(app.at, conn, who, id).await?;
-    decide(Action::ReadSheet, who, &subject)?;
+    let (placed, sheet) = app.once("sheet", id, place(conn, who, id)).await?;
+    let recusals = app.recusals(placed.call.id).await?;
+    decide(Action::ReadSheet, who, &about_sheet(app.at, who, &placed, &sheet, &recusals))?;
     app.note_reading(who, "sheet", id);
-    let sheet = rows::sheet_of(conn, seat, dossier.id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
-    let filings = Filings::of(conn, &call, [dossier.id]).await?;
-    Ok(view(&call, &sheet, &dossier, &filings))
+    let entries = rows::entries(conn, id, &placed.call.definition.grid).await?;
+    let sheet = Sheet { entries, ..sheet };
+    let filings = Filings::of_placed(conn, &placed).await?;
+    app.knows_sheet(who, &placed, &sheet).await?;
+    Ok(view(&placed.call, &sheet, &placed.dossier, &filings))
+}
+
+impl Arrival {
+    /// Whoever asks later in this request for the dossier, the call or one's own sheet on it gets what was read with the sheet.
+    async fn knows_sheet(&self, who: Option<&Actor>, placed: &Placed, sheet: &Sheet) -> Result<()> {
+        self.knows(&placed.call).await?;
+        self.once("dossier", placed.dossier.id, async { Ok(placed.clone()) }).await?;
+        if who.and_then(|a| a.seats.get(&placed.call.id)).is_some_and(|seat| seat.id == sheet.seat) {
+            self.once("own sheet", placed.dossier.id, async { Ok(Some(sheet.clone())) }).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes marks and comments, all of them or none. `if_match` is optional: one person writes a sheet, but two windows may.
@@ -223,9 +243,10 @@ pub async fn write_sheet(
     app.write(who, (id, if_match, changes.clone()), |work, (id, if_match, changes)| {
         Box::pin(async move {
             let (tx, id) = (work.tx, *id);
-            let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
+            let (placed, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::Mark>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
-            let filings = Filings::of(tx.read(), &call, [dossier.id]).await?;
+            let filings = Filings::of_placed(tx.read(), &placed).await?;
+            let Placed { call, dossier, .. } = placed;
             seen(*if_match, &call, &sheet, &dossier, &filings)?;
             let mut by_criterion: BTreeMap<String, Change> = BTreeMap::new();
             for (criterion, mark) in &changes.marks {
@@ -246,15 +267,17 @@ pub async fn write_sheet(
 
 /// A sheet with its call, dossier and what the asker's seat is to it, for a write: neither the sheet nor the call's state
 /// changes until the transaction ends.
-pub(crate) async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Call, Dossier, Sheet, Subject)> {
+pub(crate) async fn hold_sheet(work: &Work<'_>, id: SheetId) -> Result<(Placed, Sheet, Subject)> {
     let tx = work.tx;
-    let (call, dossier, _, subject) = place(work.at(), tx.read(), work.who(), id).await?;
-    let call = ami_database::calls::find_for_share(tx, call.id).await?.ok_or_else(Error::not_found)?;
-    let sheet = rows::sheet_for_update(tx, id, &call.definition.grid).await?.ok_or_else(Error::not_found)?;
+    work.who().ok_or(ami_domain::policy::Denial::SignInFirst)?;
+    let (placed, sheet) = places::sheet_for_update(tx, id).await?.ok_or_else(Error::not_found)?;
+    let entries = rows::entries(tx.read(), id, &placed.call.definition.grid).await?;
+    let sheet = Sheet { entries, ..sheet };
+    let recusals = rows::recusals(tx.read(), placed.call.id).await?;
+    let subject = about_sheet(work.at(), work.who(), &placed, &sheet, &recusals);
     let (locked, reopened) = (sheet.is_locked(), sheet.reopening().is_some());
     let facts = AssignmentFacts { locked, reopened, ..subject.assignment };
-    let subject = Subject { call: Some(call.facts(work.at())), ..subject }.with_assignment(facts);
-    Ok((call, dossier, sheet, subject))
+    Ok((placed, sheet, subject.with_assignment(facts)))
 }
 
 /// Refuses when the sheet is no longer what the writer has seen, with what it is.
@@ -334,9 +357,10 @@ pub(crate) fn refusal(call: &Call, error: SheetError) -> Error {
 pub async fn lock_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId, if_match: Option<i64>) -> Result<SheetView> {
     let locked = app.write_once(who, (id, if_match), |work, &(id, if_match)| {
         Box::pin(async move {
-            let (call, dossier, sheet, subject) = hold_sheet(work, id).await?;
+            let (placed, sheet, subject) = hold_sheet(work, id).await?;
             let permit = permit::<acts::LockSheet>(work.who(), &subject).map_err(|denial| locked_or(&sheet, denial))?;
-            let filings = Filings::of(work.tx.read(), &call, [dossier.id]).await?;
+            let filings = Filings::of_placed(work.tx.read(), &placed).await?;
+            let Placed { call, dossier, .. } = placed;
             seen(if_match, &call, &sheet, &dossier, &filings)?;
             let sheet = sheet.lock(&call.definition.grid, work.at()).map_err(|e| refusal(&call, e))?;
             rows::save_sheet(work.tx, &permit, &sheet, &[], || work.id(), work.at()).await?;

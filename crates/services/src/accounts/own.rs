@@ -150,7 +150,7 @@ pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
     let calls = if signed.actor.seats.is_empty() && signed.actor.officer_of.is_empty() {
         Vec::new()
     } else {
-        ami_database::calls::all(conn).await?
+        app.calls().await?
     };
     let seats: Vec<MySeat> = calls
         .iter()

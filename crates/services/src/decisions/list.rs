@@ -1,6 +1,7 @@
 //! The decisions of a call as a list, in numbers, and as tables for spreadsheets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ami_database::calls::Call;
 use ami_database::rankings as rows;
@@ -19,7 +20,8 @@ use uuid::Uuid;
 use super::{Grounds, OverrideView, override_view};
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Result, load_call, rankings};
+use crate::rankings::Standing;
+use crate::{Actor, Arrival, Error, Kind, Result, rankings};
 
 /// A line of the list of decisions.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -71,25 +73,23 @@ pub struct DecisionLine {
 /// # Errors
 /// `sealed` before closing.
 async fn decided_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadDecisions, who, &Subject::call(call.facts(app.at)))?;
     Ok(call)
 }
 
-fn places(ranking: Option<&rankings::RankingView>) -> BTreeMap<Uuid, &rankings::RankedDossier> {
-    ranking.into_iter().flat_map(|r| &r.lots).flat_map(|l| &l.dossiers).map(|d| (d.id, d)).collect()
-}
+/// Where dossiers stand in the newest ranking.
+type Ranked = BTreeMap<Uuid, Standing>;
 
 /// Every filed dossier of a call with what was decided, by lot, rank and number.
 pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranking = rankings::latest_read(app, who, &call).await?;
+    let ranked = rankings::standings(app, who, &call).await?;
     let decisions = rows::decisions(conn, call.id).await?;
-    let grounds = Grounds::load(conn, call.id, None).await?;
+    let grounds = Grounds::read(app, call.id, None).await?;
     let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
-    let ranked = places(ranking.as_ref());
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let taken = Taken { decisions, grounds, people };
@@ -100,24 +100,28 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
 pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranking = rankings::latest_read(app, who, &call).await?;
-    let ranked = places(ranking.as_ref());
+    let ranked = rankings::standings(app, who, &call).await?;
+    let newest = app.newest_ranking(call.id).await?.filter(|_| !ranked.is_empty());
     let place = |(id, lot, number): &(DossierId, String, i64)| (lot.clone(), rank(&ranked, *id), *number);
-    let mut all = dossiers::filed_places(conn, call.id).await?;
-    all.sort_by_cached_key(place);
-    let page = part.cut("decisions", all, place)?;
+    let load = async {
+        let mut all = dossiers::filed_places(conn, call.id).await?;
+        all.sort_by_cached_key(place);
+        Ok(Arc::new(all))
+    };
+    let all = app.lately("places", format!("{} {:?}", call.id, newest.map(|r| r.id)), load).await?;
+    let page = part.cut_of("decisions", &all, place)?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
     let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let shown: Vec<DossierId> = filed.keys().copied().collect();
-    let taken = Taken { decisions, grounds: Grounds::load(conn, call.id, Some(&shown)).await?, people };
+    let taken = Taken { decisions, grounds: Grounds::read(app, call.id, Some(&shown)).await?, people };
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
     let lines = lines.map(|d| line(d, &filings, &ranked, &taken)).collect();
     Ok(Page { items: lines, next: page.next })
 }
 
-fn rank(ranked: &BTreeMap<Uuid, &rankings::RankedDossier>, id: DossierId) -> usize {
+fn rank(ranked: &Ranked, id: DossierId) -> usize {
     ranked.get(&id.uuid()).and_then(|p| p.rank).unwrap_or(usize::MAX)
 }
 
@@ -139,11 +143,15 @@ pub struct DecisionTotals {
 /// # Errors
 /// `sealed` before closing; `sum-too-large` when the amounts have no sum.
 pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DecisionTotals> {
-    let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let filed = dossiers::count_filed(conn, &dossiers::Filed { call: call.id, lot: None, state: None }).await?;
+    app.lately("decisions", call.id, totals(app, &call)).await
+}
+
+async fn totals(app: &Arrival, call: &Call) -> Result<DecisionTotals> {
+    let conn = app.database.read();
+    let filed = app.count_filed(&dossiers::Filed { call: call.id, lot: None, state: None }).await?;
     let taken = rows::decisions_with_states(conn, call.id).await?;
-    let grounds = Grounds::load(conn, call.id, None).await?;
+    let grounds = Grounds::read(app, call.id, None).await?;
     let (mut stale, mut spent) = (0, Some(0_i64));
     for (decision, state) in &taken {
         if grounds.stale(decision, *state).is_some() {
@@ -153,7 +161,7 @@ pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         }
     }
     Ok(DecisionTotals {
-        dossiers: usize::try_from(filed).unwrap_or(usize::MAX),
+        dossiers: filed,
         decided: taken.len(),
         stale,
         spent_cents: spent.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?,
@@ -167,13 +175,8 @@ struct Taken {
     people: BTreeMap<AccountId, (String, String)>,
 }
 
-fn line(
-    d: &Dossier,
-    filings: &Filings,
-    ranked: &BTreeMap<Uuid, &rankings::RankedDossier>,
-    taken: &Taken,
-) -> DecisionLine {
-    let place = ranked.get(&d.id.uuid()).copied();
+fn line(d: &Dossier, filings: &Filings, ranked: &Ranked, taken: &Taken) -> DecisionLine {
+    let place = ranked.get(&d.id.uuid());
     let decision = taken.decisions.get(&d.id);
     let by = decision.and_then(|x| taken.people.get(&x.by));
     DecisionLine {
@@ -238,12 +241,12 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
+    rankings::blocking(move || ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)).await
 }
 
 /// The decisions as XLSX.
 pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
+    rankings::blocking(move || ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)).await
 }
