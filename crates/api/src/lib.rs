@@ -6,6 +6,7 @@
 mod answer;
 mod guards;
 mod json;
+mod kept;
 mod metrics;
 mod pages;
 
@@ -18,7 +19,7 @@ use ami_services::App;
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::data::{ByteUnit, Limits};
 use rocket::fairing::AdHoc;
-use rocket::http::Header;
+use rocket::http::{Header, Method};
 use rocket::{Build, Rocket};
 
 /// Where and how to listen.
@@ -49,6 +50,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
     };
     rocket::custom(config)
         .manage(app)
+        .manage(kept::Kept::default())
         .manage(settings)
         .mount("/api/v1", json::routes())
         .mount("/", pages::routes())
@@ -79,8 +81,20 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
                 if response.headers().get_one("Cache-Control").is_none() {
                     response.set_header(Header::new("Cache-Control", "no-store"));
                 }
+                if is_sign_out(request) && response.status().code < 400 {
+                    response.set_header(Header::new("Clear-Site-Data", "\"cache\""));
+                }
+                kept::compress(request, response).await;
             })
         }))
+}
+
+/// Whether somebody signs out: nothing that they have read stays in their browser.
+fn is_sign_out(request: &rocket::Request<'_>) -> bool {
+    matches!(
+        (request.method(), request.uri().path().as_str()),
+        (Method::Post, "/deconnexion") | (Method::Delete, "/api/v1/session")
+    )
 }
 
 /// The description of the API, OpenAPI 3.1.

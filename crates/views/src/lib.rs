@@ -67,6 +67,18 @@ pub struct Views {
     environment: Environment<'static>,
 }
 
+/// The middle of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Middle {
+    /// Its title, as HTML.
+    pub title: String,
+    /// What stands inside `<main>`, as HTML.
+    pub body: String,
+}
+
+/// Where the middle of every page begins.
+const MAIN: &str = "<main id=\"contenu\" class=\"wrap\">";
+
 /// A written e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -121,6 +133,25 @@ impl Views {
             Some((_, "html")) => typeset::typeset(&text),
             _ => text,
         })
+    }
+
+    /// The middle of a page, to be kept and shown to several people, each within their own [`Views::frame`]: the context's
+    /// `chrome` is nobody's.
+    pub fn middle(&self, template: &str, context: &impl Serialize) -> Result<Middle, ViewError> {
+        let page = self.page(template, context)?;
+        let (before, rest) = page.split_once(MAIN).unwrap_or(("", &page));
+        let body = rest.rsplit_once("</main>").map_or(rest, |(body, _)| body);
+        let title = before.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+        Ok(Middle { title: title.map_or("", |(title, _)| title).to_owned(), body: body.to_owned() })
+    }
+
+    /// What stands before and after the middle of a page with this title: `context` holds `chrome` alone.
+    pub fn frame(&self, title: &str, context: &impl Serialize) -> Result<(String, String), ViewError> {
+        let page = self.page("layout.html", context)?;
+        let (before, after) = page.rsplit_once("</main>").unwrap_or((&page, ""));
+        let (head, rest) = before.split_once("<title>").unwrap_or((before, ""));
+        let rest = rest.split_once("</title>").map_or("", |(_, rest)| rest);
+        Ok((format!("{head}<title>{title}</title>{rest}"), format!("</main>{after}")))
     }
 
     /// Writes an e-mail: the template's first line is `Objet : …`.

@@ -301,7 +301,7 @@ async fn call_sheets_page(
         "call": call, "sheets": shown, "errors": errors, "pager": pager(&format!("/jury/{code}/fiches"), &[], page, total),
         "typed": { "sheet": typed.get("sheet"), "reason": typed.get("reason") },
     });
-    ctx.page_with(status, "call_sheets", &body)
+    ctx.long_page(status, "call_sheets", body).await
 }
 
 #[get("/jury/<code>/fiches?<page>")]

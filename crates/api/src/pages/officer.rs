@@ -8,6 +8,7 @@ use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_domain::text;
 use ami_services::jury::{self as juries, Conflict, Invitation};
 use ami_services::part::Part;
+use ami_services::rankings::RankingView;
 use ami_services::review::FiledFilter;
 use ami_services::{Error, calls, decisions, rankings, review, steps};
 use rocket::http::{CookieJar, Status};
@@ -51,12 +52,11 @@ async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value, t
     let next = steps::next_steps(ctx.app, who, code).await?;
     let call = calls::show_call(ctx.app, who, code).await?;
     let counts = review::count_dossiers(ctx.app, who, code).await?;
-    let seats = juries::list_seats(ctx.app, who, code).await?;
-    let (assigned, locked) = seats.iter().fold((0, 0), |(a, l), s| (a + s.assigned, l + s.locked));
+    let jury = juries::show_progress(ctx.app, who, code).await?;
     let sum = |f: fn(&review::LotCounts) -> u64| counts.iter().map(f).sum::<u64>();
     let body = json!({
-        "call": call, "next": next, "seats": seats.len(), "typed": { "state": typed.get("state"), "reason": typed.get("reason") },
-        "undeclared": seats.iter().filter(|s| !s.declared).count(), "assigned": assigned, "locked": locked,
+        "call": call, "next": next, "seats": jury.seats, "typed": { "state": typed.get("state"), "reason": typed.get("reason") },
+        "undeclared": jury.undeclared, "assigned": jury.assigned, "locked": jury.locked,
         "drafts": sum(|c| c.drafts), "deposited": sum(|c| c.deposited), "admissible": sum(|c| c.admissible),
         "inadmissible": sum(|c| c.inadmissible), "counts": counts, "errors": errors, "sealed": call.phase.sealed(),
     });
@@ -336,11 +336,10 @@ async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, page: usize
     let pager = pager(&format!("/gestion/{code}/affectations"), &[], page, total);
     let call = calls::show_call(ctx.app, who, code).await?;
     let min = call.definition.grid.min_jurors;
-    ctx.page_with(
-        status,
-        "assignments",
-        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager, "sealed": sealed }),
-    )
+    let body = json!({
+        "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager, "sealed": sealed,
+    });
+    ctx.long_page(status, "assignments", body).await
 }
 
 #[get("/gestion/<code>/affectations?<page>")]
@@ -402,16 +401,20 @@ const MOST_DERIVATIONS: usize = 120;
 
 #[get("/gestion/classements/<id>?<lot>&<dossier>", rank = 1)]
 async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>) -> Html {
-    let id: RankingId = id.get();
-    let mut view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
-    let call = calls::show_call_version(ctx.app, ctx.who.actor(), &view.call, view.call_version).await?;
+    let seen = rankings::look_at(ctx.app, ctx.who.actor(), id.get::<RankingId>()).await?;
+    let (lot, dossier) = (lot.unwrap_or_default().to_owned(), dossier.unwrap_or_default().to_owned());
+    let name = format!("{} {:?} {lot:?} {dossier:?}", seen.id, seen.sight);
+    let load = rankings::show_seen(ctx.app, &seen);
+    ctx.kept_page(name, "ranking", load, move |(view, call)| ranking_body(view, &call, &lot, &dossier)).await
+}
+
+fn ranking_body(mut view: RankingView, call: &calls::CallView, lot: &str, dossier: &str) -> Result<Value, Error> {
     let lots: Vec<String> = view.lots.iter().map(|l| l.code.clone()).collect();
-    let lot = lot.unwrap_or_default();
     if !lot.is_empty() {
         view.lots.retain(|l| l.code == lot);
     }
     if view.lots.is_empty() {
-        return Err(Error::not_found().into());
+        return Err(Error::not_found());
     }
     let shown: usize = view.lots.iter().map(|l| l.dossiers.len()).sum();
     let figures: Vec<Value> = view
@@ -425,11 +428,10 @@ async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>)
             None => Value::Null,
         })
         .collect();
-    let body = json!({
+    Ok(json!({
         "call": call, "ranking": view, "figures": figures, "lots": lots, "lot": lot,
-        "all_derivations": shown <= MOST_DERIVATIONS, "dossier": dossier.unwrap_or_default(),
-    });
-    ctx.page("ranking", &body)
+        "all_derivations": shown <= MOST_DERIVATIONS, "dossier": dossier,
+    }))
 }
 
 #[get("/gestion/<code>/decisions?<page>")]
@@ -454,5 +456,5 @@ async fn decision_list(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
         "taken": totals.as_ref().map_or(0, |totals| totals.decided),
         "stale": totals.as_ref().map_or(0, |totals| totals.stale),
     });
-    ctx.page("decisions", &body)
+    ctx.long_page(Status::Ok, "decisions", body).await
 }

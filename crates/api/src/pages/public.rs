@@ -35,22 +35,34 @@ pub(super) fn routes() -> Vec<Route> {
 
 #[get("/")]
 async fn home(ctx: Ctx<'_>) -> Html {
+    if ctx.is_visitor() {
+        let (stamp, calls) = calls::list_public(ctx.app).await?;
+        return ctx.kept_page(stamp, "home", async { Ok(calls) }, |calls| Ok(json!({ "calls": calls }))).await;
+    }
     let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
     ctx.page("home", &json!({ "calls": calls }))
 }
 
 #[get("/appels/<code>")]
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
+    if ctx.is_visitor() {
+        let (stamp, call) = calls::show_public(ctx.app, code).await?;
+        return ctx.kept_page(stamp, "call", async { Ok(call) }, |call| call_body(&call, false)).await;
+    }
     let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
     let officer = match ctx.who.0.as_ref() {
         Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
         None => false,
     };
+    ctx.page("call", &call_body(&call, officer)?)
+}
+
+fn call_body(call: &calls::CallView, officer: bool) -> Result<Value, Error> {
     let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
     let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
     let draft_notice =
         call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
-    ctx.page("call", &json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
+    Ok(json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
 }
 
 fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, errors: &Value) -> Html {
