@@ -95,7 +95,7 @@ fn content(loaded: &Loaded, deposited: &Dossier) -> Content {
         legal_form: Some(applicant.legal_form.clone()),
         rna: applicant.rna.clone(),
         organisation_id: Some(applicant.id),
-        answers: loaded.shown.clone(),
+        answers: loaded.to_file(),
         pieces: loaded
             .pieces
             .iter()

@@ -10,7 +10,7 @@ use ami_domain::answer::{Answer, Context, FieldError};
 use ami_domain::call::{CallDefinition, Phase, day};
 use ami_domain::completeness::{self, Filled, Gap};
 use ami_domain::dossier::{Dossier, DossierState, DossierStateName};
-use ami_domain::form::FieldKind;
+use ami_domain::form::{Answers, FieldKind};
 use ami_domain::ids::{DossierId, OrganisationId};
 use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
 use jiff::Timestamp;
@@ -81,6 +81,8 @@ pub struct DossierView {
     pub answers: BTreeMap<String, Value>,
     /// What was typed and is not valid, by field.
     pub invalid: BTreeMap<String, InvalidInput>,
+    /// Fields that are not asked, as the answers stand: what they hold is kept in the draft, and not filed.
+    pub hidden: Vec<String>,
     /// Computed fields that have a value.
     #[schema(value_type = Object)]
     pub computed: BTreeMap<String, Value>,
@@ -219,6 +221,7 @@ fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> Dossie
                 (field.clone(), input)
             })
             .collect(),
+        hidden: hidden(definition, &loaded.answers),
         computed: completeness::computed(definition, &loaded.answers)
             .into_iter()
             .map(|(code, value)| (code, Answer::Decimal(value).to_json()))
@@ -240,6 +243,12 @@ fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> Dossie
             .collect(),
         deposits,
     }
+}
+
+/// The fields that are not asked, as the answers stand.
+fn hidden(definition: &CallDefinition, answers: &Answers) -> Vec<String> {
+    let asked = definition.form.asked(answers, definition.calendar.closing_day());
+    asked.hidden.into_iter().map(str::to_owned).collect()
 }
 
 /// Begins a dossier for a lot. What the organisation gave once is filled in.
