@@ -279,10 +279,8 @@ fn phone(input: &str) -> Result<String, FieldError> {
     // The zero of « +33 (0)1 » is for those who call from France; it is no part of the international number.
     let compact = text::compact(input);
     let written = if compact.starts_with('+') { compact.replacen("(0)", "", 1) } else { compact };
-    let digits: String = written
-        .chars()
-        .filter(|c| !matches!(c, '.' | '-' | '\u{2010}'..='\u{2013}' | '(' | ')' | '/'))
-        .collect();
+    let digits: String =
+        written.chars().filter(|c| !matches!(c, '.' | '-' | '\u{2010}'..='\u{2013}' | '(' | ')' | '/')).collect();
     let digits = match digits.strip_prefix("+330") {
         Some(rest) if rest.len() == 9 => format!("+33{rest}"),
         _ => digits,
@@ -340,7 +338,7 @@ fn whole(input: &Value) -> Result<i64, FieldError> {
 }
 
 /// A percentage of the capacity, with `up` hundredths on top; a share beyond all numbers is the last of them.
-fn share(capacity: i64, percent: i64, up: i128) -> i64 {
+pub(crate) fn share(capacity: i64, percent: i64, up: i128) -> i64 {
     let share = (i128::from(capacity) * i128::from(percent) + up).div_euclid(100);
     i64::try_from(share).unwrap_or(if share < 0 { i64::MIN } else { i64::MAX })
 }
@@ -472,7 +470,8 @@ fn accepted(input: &Value, context: &Context<'_>) -> Result<Option<Timestamp>, F
     }
 }
 
-fn decimal_json(hundredths: i64) -> Value {
+/// A number of hundredths as JSON.
+pub(crate) fn decimal_json(hundredths: i64) -> Value {
     if hundredths % 100 == 0 {
         json!(hundredths / 100)
     } else {

@@ -219,8 +219,10 @@ fn typed() -> impl Strategy<Value = String> {
         "[0-9]{1,4}[-/][0-9]{1,2}[-/][0-9]{1,4}",
         "(Https?://)?[a-zé.]{1,12}(/[A-Z?#]{0,5})?",
         "(\\+33 ?)?(\\(0\\))?[0-9 .]{8,14}",
-        prop::sample::select(&["oui", "non", "on", "ALI-02", "ALI-03", "93059", "a", "22930008200018", "W932900001"][..])
-            .prop_map(str::to_owned),
+        prop::sample::select(
+            &["oui", "non", "on", "ALI-02", "ALI-03", "93059", "a", "22930008200018", "W932900001"][..]
+        )
+        .prop_map(str::to_owned),
         "[\u{200b}\u{feff}\u{202e}e\u{301}\u{a0} ]{0,6}",
     ]
 }
@@ -269,9 +271,9 @@ fn any_kind() -> impl Strategy<Value = FieldKind> {
         })
     };
     let sum = prop::option::of(bound().prop_map(|value| SumBelow { column: "part".into(), value }));
-    let table = (0usize..3, 0usize..6, column("name"), column("part"), sum).prop_map(|(min_rows, max_rows, a, b, sum_below)| {
-        FieldKind::Table { min_rows, max_rows, columns: vec![a, b], sum_below }
-    });
+    let table = (0usize..3, 0usize..6, column("name"), column("part"), sum).prop_map(
+        |(min_rows, max_rows, a, b, sum_below)| FieldKind::Table { min_rows, max_rows, columns: vec![a, b], sum_below },
+    );
     let quotient = prop::option::of(Just("part".to_owned())).prop_map(|column| FieldKind::Computed {
         formula: crate::form::Quotient { numerator: "f0".into(), denominator: "f1".into(), column, rows_where: None },
     });
@@ -305,11 +307,8 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 fn any_form() -> impl Strategy<Value = Form> {
-    let required = prop_oneof![
-        Just(Requirement::Always),
-        Just(Requirement::Never),
-        condition().prop_map(Requirement::When),
-    ];
+    let required =
+        prop_oneof![Just(Requirement::Always), Just(Requirement::Never), condition().prop_map(Requirement::When),];
     let field = (any_kind(), required, prop::option::of(condition())).prop_map(|(kind, required, shown_when)| Field {
         code: String::new(),
         label: String::new(),

@@ -254,11 +254,21 @@ mod tests {
     /// What a page or a mail adds when it is copied from makes no other identifier of it.
     #[test]
     fn invisible_marks_change_no_identifier() {
-        for mark in ["\u{200b}", "\u{feff}", "\u{202a}", "\u{200e}", "\u{2069}", "\u{2060}", "\u{ad}", "\u{a0}", "\u{202f}"] {
+        for mark in
+            ["\u{200b}", "\u{feff}", "\u{202a}", "\u{200e}", "\u{2069}", "\u{2060}", "\u{ad}", "\u{a0}", "\u{202f}"]
+        {
             let marked = |plain: &str| format!("{mark}{}{mark}{}{mark}", &plain[..5], &plain[5..]);
-            assert_eq!(Siret::parse(&marked("22930008200018")).map(String::from), Ok("22930008200018".into()), "{mark:?}");
+            assert_eq!(
+                Siret::parse(&marked("22930008200018")).map(String::from),
+                Ok("22930008200018".into()),
+                "{mark:?}"
+            );
             assert_eq!(Rna::parse(&marked("W932900001")).map(String::from), Ok("W932900001".into()), "{mark:?}");
-            assert_eq!(Email::parse(&marked("Ada.L@exemple.fr")).map(String::from), Ok("ada.l@exemple.fr".into()), "{mark:?}");
+            assert_eq!(
+                Email::parse(&marked("Ada.L@exemple.fr")).map(String::from),
+                Ok("ada.l@exemple.fr".into()),
+                "{mark:?}"
+            );
             let iban = "FR7630006000011234567890189";
             assert_eq!(Iban::parse(&marked(iban)).map(String::from), Ok(iban.into()), "{mark:?}");
         }

@@ -119,7 +119,9 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_nothing() {
-        for empty in ["", " \u{a0}\t", "\u{200b}", "\u{feff}\u{200e}\n\u{2060}", "\u{ad}", "\u{200d}", "\u{3164}", "\u{2800}"] {
+        for empty in
+            ["", " \u{a0}\t", "\u{200b}", "\u{feff}\u{200e}\n\u{2060}", "\u{ad}", "\u{200d}", "\u{3164}", "\u{2800}"]
+        {
             assert_eq!(clean(empty), "", "{empty:?}");
         }
         assert_eq!(clean("a\u{200b}b\u{202e}c\u{feff}"), "abc");

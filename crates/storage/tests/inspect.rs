@@ -5,8 +5,8 @@
 mod builders;
 
 use ami_storage::{Format, InspectError, Refused, inspect};
-use lopdf::{Object, dictionary};
 use builders::{Pdf, archive, document, jpeg, office, ole, open_document, png};
+use lopdf::{Object, dictionary};
 
 async fn judge(bytes: &[u8]) -> Result<Format, Refused> {
     let home = tempfile::TempDir::new().unwrap();
@@ -119,7 +119,8 @@ async fn a_pdf_that_only_restricts_what_readers_may_do_opens_for_anybody() {
 
 #[tokio::test]
 async fn pdfs_that_run_something() {
-    let script = || dictionary! { "Type" => "Action", "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
+    let script =
+        || dictionary! { "Type" => "Action", "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
     let launch = dictionary! { "S" => "Launch", "F" => Object::string_literal("calc.exe") };
     let next = dictionary! { "S" => "GoTo", "Next" => Object::Dictionary(launch.clone()) };
     let old = [&*document(Some(script()), false, None), &*Pdf::table("").finish()].concat();
@@ -128,7 +129,10 @@ async fn pdfs_that_run_something() {
         ("packed script", document(Some(script()), true, None)),
         ("program", document(Some(launch), true, None)),
         ("after a jump", document(Some(next), false, None)),
-        ("escaped", [&b"%PDF-1.7\n9 0 obj\n<< /S /J#61vaScript >>\nendobj\n"[..], &Pdf::table("").finish()[9..]].concat()),
+        (
+            "escaped",
+            [&b"%PDF-1.7\n9 0 obj\n<< /S /J#61vaScript >>\nendobj\n"[..], &Pdf::table("").finish()[9..]].concat(),
+        ),
         ("of an older version", old),
     ] {
         assert_eq!(judge(&bytes).await, Err(Refused::ActivePdf), "{what}");

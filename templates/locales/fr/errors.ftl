@@ -69,6 +69,7 @@ error-file-interrupted = L'envoi du fichier a été interrompu. Recommencez.
 error-file-format = Ce type de fichier n'est pas accepté pour « { $slot } ». Formats acceptés : { $accepted }.
 error-file-damaged = Ce fichier est endommagé ou incomplet. Ouvrez-le, enregistrez-le à nouveau et recommencez. Formats acceptés : { $accepted }.
 error-file-encrypted = Ce fichier ne s'ouvre qu'avec un mot de passe : le jury ne pourrait pas le lire. Retirez la protection et recommencez. Formats acceptés : { $accepted }.
+error-restore-past = Il est trop tard pour revenir en arrière : c'était possible jusqu'au { $until }.
 error-file-active = Ce PDF contient un programme (JavaScript ou lancement d'application), qui est refusé. Ouvrez-le, choisissez « Imprimer » puis « Enregistrer au format PDF », et envoyez le fichier obtenu.
 error-file-macros = Ce fichier contient des macros, qui sont refusées. Enregistrez-le sans macros et recommencez. Formats acceptés : { $accepted }.
 error-file-old-office = Ce fichier est dans un ancien format bureautique. Enregistrez-le dans un format récent et recommencez. Formats acceptés : { $accepted }.

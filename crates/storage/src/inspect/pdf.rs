@@ -402,7 +402,8 @@ impl<'a> Lexer<'a> {
             }
             let key = self.name();
             let value = self.value(depth)?;
-            self.active |= key == b"JS" || key == b"S" && matches!(&value, Value::Name(name) if RUNS.contains(&name.as_slice()));
+            self.active |=
+                key == b"JS" || key == b"S" && matches!(&value, Value::Name(name) if RUNS.contains(&name.as_slice()));
             entry(&key, &value);
         }
     }
