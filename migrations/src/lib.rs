@@ -75,6 +75,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000013_discarded",
+                text: Text::Both(include_str!("m20261125_000013_discarded.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000015_lists",
                 text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],

@@ -6,7 +6,7 @@ use ami_domain::call::{CallDefinition, CallState, day};
 use ami_domain::dossier::InadmissibleReason;
 use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_domain::jury::{College, RecusalReason, Voice};
-use ami_services::dossiers::{OnInvalid, Seen};
+use ami_services::answers::{self, OnInvalid, Seen};
 use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::SheetChanges;
@@ -385,7 +385,7 @@ pub async fn fill(
     lot: &str,
 ) -> Outcome<()> {
     let answers = answers(call, applicant, lot)?;
-    let saved = dossiers::save_answers(app, Some(actor), id, Seen::Any, &answers, OnInvalid::Refuse).await?;
+    let saved = answers::save_answers(app, Some(actor), id, Seen::Any, &answers, OnInvalid::Refuse).await?;
     debug_assert!(saved.problems.is_empty());
     let missing = dossiers::show_dossier(app, Some(actor), id).await?.missing;
     for gap in missing.iter().filter(|g| g.kind == "piece") {

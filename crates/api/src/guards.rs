@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ami_domain::ids::AccountId;
 use ami_services::accounts::{self, Signed, SignedIn};
+use ami_services::answers::Seen;
 use ami_services::attempts::Asker;
-use ami_services::dossiers::Seen;
 use ami_services::part::{self, Begin, Part};
 use ami_services::{Actor, App, Arrival, Error, Kind, Problem};
 use rocket::data::{ByteUnit, Data, FromData};

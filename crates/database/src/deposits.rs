@@ -65,6 +65,9 @@ impl ChangesDeposit for acts::DropChange {
 impl ChangesDeposit for acts::WithdrawDossier {
     const KIND: &'static str = "withdrawn";
 }
+impl ChangesDeposit for acts::RestoreDossier {
+    const KIND: &'static str = "restored";
+}
 
 /// Records what happened to a deposit.
 pub async fn record_change<A: ChangesDeposit>(

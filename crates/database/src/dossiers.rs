@@ -35,7 +35,10 @@ pub(crate) fn dossier(row: dossiers::Model) -> Result<Dossier> {
         })
     };
     let state = match name {
-        DossierStateName::Draft => DossierState::Draft,
+        DossierStateName::Draft => match row.discarded_at {
+            Some(v) => DossierState::Discarded { at: at("discarded_at", v)? },
+            None => DossierState::Draft,
+        },
         DossierStateName::Deposited => {
             let since = row.editing_since.map(|v| at("editing_since", v)).transpose()?;
             DossierState::Deposited { filing: filing()?, editing: since.map(|since| Editing { since }) }
@@ -93,6 +96,10 @@ fn row(d: &Dossier) -> dossiers::Model {
         withdrawn_at,
         inadmissible_reason: reason,
         inadmissible_comment: comment,
+        discarded_at: match d.state {
+            DossierState::Discarded { at } => Some(stored(at)),
+            _ => None,
+        },
     }
 }
 
@@ -105,18 +112,33 @@ pub async fn insert_dossier(tx: &Tx, permit: &Permit<acts::CreateDossier>, dossi
     insert(tx, row(dossier)).await
 }
 
-/// One dossier.
+/// One dossier; a draft that was thrown away is not there.
 pub async fn find(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Dossier>> {
-    dossiers::Entity::find_by_id(id.uuid()).one(conn).await?.map(dossier).transpose()
+    let found = dossiers::Entity::find_by_id(id.uuid()).filter(dossiers::Column::DiscardedAt.is_null());
+    found.one(conn).await?.map(dossier).transpose()
 }
 
-/// One dossier, kept from other writers until the transaction ends.
+/// One dossier, kept from other writers until the transaction ends; a draft that was thrown away is not there.
 pub async fn find_for_update(tx: &Tx, id: DossierId) -> Result<Option<Dossier>> {
+    Ok(find_whatever_for_update(tx, id).await?.filter(|d| !matches!(d.state, DossierState::Discarded { .. })))
+}
+
+/// The same, a draft that was thrown away too.
+pub async fn find_whatever_for_update(tx: &Tx, id: DossierId) -> Result<Option<Dossier>> {
     dossiers::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?.map(dossier).transpose()
 }
 
-/// The dossiers of some organisations, newest first.
+/// The dossiers of some organisations, newest first, without drafts that were thrown away.
 pub async fn of_organisations(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = OrganisationId>,
+) -> Result<Vec<Dossier>> {
+    let all = whatever_of_organisations(conn, ids).await?;
+    Ok(all.into_iter().filter(|d| !matches!(d.state, DossierState::Discarded { .. })).collect())
+}
+
+/// The same, with them.
+pub async fn whatever_of_organisations(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = OrganisationId>,
 ) -> Result<Vec<Dossier>> {
@@ -227,6 +249,7 @@ pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMa
         .column(dossiers::Column::State)
         .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .filter(dossiers::Column::DiscardedAt.is_null())
         .group_by(dossiers::Column::Lot)
         .group_by(dossiers::Column::State)
         .into_tuple()
@@ -246,11 +269,14 @@ impl MovesDossier for acts::DepositDossier {}
 impl MovesDossier for acts::ChangeDossier {}
 impl MovesDossier for acts::DropChange {}
 impl MovesDossier for acts::WithdrawDossier {}
+impl MovesDossier for acts::DiscardDossier {}
+impl MovesDossier for acts::RestoreDossier {}
 impl MovesDossier for acts::ExamineDossier {}
 
 /// Keeps a dossier's new state.
 ///
 /// # Errors
+/// [`crate::Constraint::DossierLot`] when one comes back and the organisation has another for its lot by now,
 /// [`crate::DatabaseError::Conflict`] when it changed in the meantime.
 pub async fn save_state<A: MovesDossier>(tx: &Tx, permit: &Permit<A>, moved: &Dossier) -> Result<()> {
     permitted(TABLE, permit.on(), moved.id)?;
@@ -300,6 +326,49 @@ pub async fn answers(conn: &impl ConnectionTrait, id: DossierId) -> Result<BTree
                 field: r.field.clone(),
             };
             Ok((r.field, answer))
+        })
+        .collect()
+}
+
+/// A version of an answer, in the history of its field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerVersion {
+    /// The field.
+    pub field: String,
+    /// The last valid value.
+    pub value: Option<Value>,
+    /// What was typed, when it was not valid.
+    pub draft_input: Option<Value>,
+    /// The dossier's answers revision that it made.
+    pub revision: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub by: AccountId,
+}
+
+/// Every version of some answers of a dossier, the oldest first.
+pub async fn versions(
+    conn: &impl ConnectionTrait,
+    id: DossierId,
+    fields: impl IntoIterator<Item = &str>,
+) -> Result<Vec<AnswerVersion>> {
+    let rows = answer_history::Entity::find()
+        .filter(answer_history::Column::DossierId.eq(id.uuid()))
+        .filter(answer_history::Column::Field.is_in(fields))
+        .order_by_asc(answer_history::Column::Revision)
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            Ok(AnswerVersion {
+                value: json(id, "value", r.value)?,
+                draft_input: json(id, "draft_input", r.draft_input)?,
+                revision: r.revision,
+                at: instant("answer_history", "at", r.id, r.at)?,
+                by: r.by_account.into(),
+                field: r.field,
+            })
         })
         .collect()
 }

@@ -148,6 +148,7 @@ entities! {
         inadmissible_comment: Option<String>,
         deposit_id: Option<Uuid>,
         editing_since: Option<i64>,
+        discarded_at: Option<i64>,
     }
     answers = "answers" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -537,6 +537,10 @@ impl CallDefinition {
         duplicates(&mut codes, "form", &mut found);
         let mut codes: Vec<&str> = self.pieces.iter().map(|p| p.code.as_str()).collect();
         duplicates(&mut codes, "pieces", &mut found);
+        for (field, named) in self.form.shown_by_later() {
+            let problem = format!("`{named}`, on which `shown_when` looks, does not come before");
+            found.push(DefinitionError { at: format!("form.{field}"), problem });
+        }
         if self.lots.is_empty() {
             found.push(DefinitionError { at: "lots".into(), problem: "at least one".into() });
         }

@@ -254,7 +254,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::DepositDossier
         | Action::ChangeDossier
         | Action::DropChange
-        | Action::WithdrawDossier => own_dossier(action, standing, subject),
+        | Action::WithdrawDossier
+        | Action::DiscardDossier
+        | Action::RestoreDossier => own_dossier(action, standing, subject),
         Action::AdvanceCall
         | Action::CountDossiers
         | Action::ListFiled
@@ -299,7 +301,7 @@ fn declared(standing: Standing) -> Result<(), Denial> {
 }
 
 fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
-    use DossierStateName::{Admissible, Deposited, Draft};
+    use DossierStateName::{Admissible, Deposited, Draft, Withdrawn};
     let (Some(dossier), Some(call)) = (subject.dossier, subject.call) else { return Err(Denial::Hidden) };
     when(standing.member, Denial::Hidden)?;
     let changing = dossier.state == Deposited && dossier.editing;
@@ -311,6 +313,11 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
         Action::DepositDossier => when(drafted, Denial::NotNow),
         Action::ChangeDossier => when(dossier.state == Deposited && !dossier.editing, Denial::NotNow),
         Action::DropChange => when(changing && matches!(call.phase, Phase::Open | Phase::Closed), Denial::NotNow),
+        Action::DiscardDossier => when(dossier.state == Draft, Denial::NotNow),
+        // For how long is the transition's own rule.
+        Action::RestoreDossier => {
+            when(matches!(dossier.state, Draft | Withdrawn) && call.phase <= Phase::Closed, Denial::NotNow)
+        }
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }

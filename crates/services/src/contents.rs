@@ -45,6 +45,13 @@ impl Loaded {
         counts
     }
 
+    /// What would be filed: the answers to what is asked, as they are stored.
+    pub(crate) fn to_file(&self) -> BTreeMap<String, Value> {
+        let asked = self.definition.form.asked(&self.answers, self.definition.calendar.closing_day());
+        let kept = self.shown.iter().filter(|(code, _)| asked.answers.contains_key(*code));
+        kept.map(|(code, value)| (code.clone(), value.clone())).collect()
+    }
+
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         let pieces = self.pieces_by_slot();
         let filled = Filled { answers: &self.answers, invalid: &self.invalid, pieces: &pieces };

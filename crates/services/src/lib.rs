@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod answers;
 mod app;
 pub mod attempts;
 mod awards;
@@ -19,6 +20,7 @@ pub mod check;
 mod contents;
 pub mod decisions;
 pub mod deposits;
+pub mod discards;
 pub mod documents;
 pub mod dossiers;
 mod error;

@@ -133,6 +133,7 @@ pub async fn upload_piece(
                     "file-damaged"
                 }
                 Refused::Macros => "file-macros",
+                Refused::ActivePdf => "file-active",
                 Refused::LegacyOffice => "file-old-office",
                 Refused::Unknown { .. } => "file-format",
             }));

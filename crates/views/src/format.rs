@@ -50,6 +50,16 @@ pub fn date_time(at: Timestamp) -> String {
     )
 }
 
+/// `14 h 03`, in Europe/Paris.
+pub fn hour(at: Timestamp) -> String {
+    let zoned = at.to_zoned_datetime(time_zone());
+    format!("{}\u{a0}h\u{a0}{:02}", zoned.hour(), zoned.minute())
+}
+
+pub(crate) fn hour_filter(text: &str) -> String {
+    text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), hour)
+}
+
 pub(crate) fn date_filter(text: &str) -> String {
     text.parse::<Timestamp>().map(date).or_else(|_| text.parse::<Date>().map(words)).unwrap_or_else(|_| text.to_owned())
 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assets::{Asset, asset, assets};
-pub use format::{date, date_time, fixed, integer, money, percent, size};
+pub use format::{date, date_time, fixed, hour, integer, money, percent, size};
 
 static_loader! {
     static LOCALES = {
@@ -106,6 +106,7 @@ impl Views {
         environment.add_function("asset", |name: String| assets::url(&name));
         environment.add_filter("date", format::date_filter);
         environment.add_filter("datetime", format::date_time_filter);
+        environment.add_filter("hour", format::hour_filter);
         environment.add_function("plural", format::plural);
         environment.add_filter("money", format::money);
         environment.add_filter("short", format::short_filter);

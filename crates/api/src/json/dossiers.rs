@@ -1,12 +1,13 @@
 //! Dossiers, their answers, files, deposits and admissibility.
 
 use ami_domain::dossier::InadmissibleReason;
-use ami_services::deposits;
+use ami_services::answers::{self, OnInvalid, SavedAnswers};
 use ami_services::documents::NamedFile;
-use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
+use ami_services::dossiers::{self as services, DossierSummary, DossierView};
 use ami_services::pieces::{self, PieceView};
 use ami_services::receipts::{self, Receipt};
 use ami_services::{Kind, review};
+use ami_services::{deposits, discards};
 use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
@@ -35,6 +36,8 @@ pub(super) fn routes() -> Vec<Route> {
         begin_change,
         drop_change,
         withdraw,
+        discard,
+        restore,
         receipt,
         receipt_pdf,
         examine
@@ -104,7 +107,7 @@ async fn save_answers(
     if_match: IfMatch,
     body: Body<Map<String, Value>>,
 ) -> Api<SavedAnswers> {
-    let saved = services::save_answers(app, who.actor(), id.get(), if_match.0, &body.0, OnInvalid::Refuse).await?;
+    let saved = answers::save_answers(app, who.actor(), id.get(), if_match.0, &body.0, OnInvalid::Refuse).await?;
     let revision = saved.revision;
     Ok(Answer::ok(saved).tagged(revision))
 }
@@ -233,6 +236,23 @@ async fn drop_change(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError
 async fn withdraw(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
     deposits::withdraw(app, who.actor(), id.get()).await?;
     Ok(Status::NoContent)
+}
+
+/// Throws a draft away: it counts no more. `POST /dossiers/{id}/restoration` takes that back for a week.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
+#[delete("/dossiers/<id>")]
+async fn discard(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
+    discards::discard_dossier(app, who.actor(), id.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// Takes back, within a week, that a draft was thrown away or that a dossier was withdrawn before closing.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/dossiers/<id>/restoration")]
+async fn restore(app: &Arrived, who: Who, id: Id) -> Api<DossierView> {
+    let back = discards::restore_dossier(app, who.actor(), id.get()).await?;
+    let revision = back.revision;
+    Ok(Answer::ok(back).tagged(revision))
 }
 
 /// The last receipt, or that of a version.

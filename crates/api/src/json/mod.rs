@@ -29,7 +29,7 @@ type Api<T> = Result<Answer<T>, ApiError>;
         accounts::update_organisation, accounts::members, accounts::invite_member, accounts::remove_member,
         calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
-        dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::receipt,
+        dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::discard, dossiers::restore, dossiers::receipt,
         dossiers::receipt_pdf, dossiers::examine,
         jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
         jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::forms::Fields;
 use super::{Ctx, Html, is_of_form, listed};
-use crate::guards::{Peer, Stranger, remember};
+use crate::guards::{Peer, Stranger, Who, remember};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -65,8 +65,9 @@ fn call_body(call: &calls::CallView, officer: bool) -> Result<Value, Error> {
     Ok(json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
 }
 
-fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, errors: &Value) -> Html {
-    ctx.page_with(status, "sign_in", &json!({ "email": email, "to": to, "errors": errors }))
+/// The page to sign in; `kept` is a form that waits for it, to be sent to `to`.
+pub(super) fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, kept: &str, errors: &Value) -> Html {
+    ctx.page_with(status, "sign_in", &json!({ "email": email, "to": to, "kept": kept, "errors": errors }))
 }
 
 /// Only a path of our own: nobody is sent elsewhere by a link.
@@ -80,7 +81,7 @@ fn safe_target(to: &str) -> String {
 
 #[get("/connexion?<vers>")]
 fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
-    sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), &json!([]))
+    sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), "", &json!([]))
 }
 
 #[post("/connexion", data = "<form>")]
@@ -88,10 +89,18 @@ async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, for
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
-            ctx.go(cookies, safe_target(form.get("to")), None)
+            let to = safe_target(form.get("to"));
+            if form.has("kept") {
+                let signed = accounts::authenticate(ctx.app, &tokens.access_token).await?;
+                let ctx = Ctx { who: Who(signed), ..ctx };
+                let saved = super::sections::save_kept(&ctx, cookies, &to, form.get("kept")).await;
+                return saved.unwrap_or_else(|| ctx.go(cookies, to, None));
+            }
+            ctx.go(cookies, to, None)
         }
         Err(error) if matches!(error.code, "sign-in" | "confirm-email") => {
-            sign_in_page(&ctx, Status::UnprocessableEntity, form.get("email"), form.get("to"), &listed(&error))
+            let (email, to, kept) = (form.get("email"), form.get("to"), form.get("kept"));
+            sign_in_page(&ctx, Status::UnprocessableEntity, email, to, kept, &listed(&error))
         }
         Err(error) => Err(error.into()),
     }
@@ -206,7 +215,10 @@ async fn password_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Ht
 #[get("/espace")]
 async fn space(ctx: Ctx<'_>) -> Html {
     let me = accounts::show_me(ctx.app, ctx.who.signed()?).await?;
-    let mine = dossiers::list_mine(ctx.app, ctx.who.actor()).await?;
+    let (discarded, mine): (Vec<_>, Vec<_>) = dossiers::list_whatever_is_mine(ctx.app, ctx.who.actor())
+        .await?
+        .into_iter()
+        .partition(|d| d.discarded_at.is_some());
     let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
     let sheets = if me.seats.is_empty() {
         vec![]
@@ -216,7 +228,7 @@ async fn space(ctx: Ctx<'_>) -> Html {
     };
     let locked = sheets.iter().filter(|s| s.state == "locked").count();
     let body = json!({
-        "me": me, "dossiers": mine, "calls": calls, "sheets": sheets.len(), "locked": locked,
+        "me": me, "dossiers": mine, "discarded": discarded, "calls": calls, "sheets": sheets.len(), "locked": locked,
         "forms": organisations::LEGAL_FORMS, "invitations": members::list_invitations(ctx.app, ctx.who.actor()).await?,
     });
     ctx.page("space", &body)

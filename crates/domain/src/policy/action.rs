@@ -153,6 +153,10 @@ actions! {
     DropChange => "dossier.drop_change", DossierId;
     /// Take it out for good.
     WithdrawDossier => "dossier.withdraw", DossierId;
+    /// Throw a draft away.
+    DiscardDossier => "dossier.discard", DossierId;
+    /// Take back that it was thrown away or withdrawn.
+    RestoreDossier => "dossier.restore", DossierId;
     /// Count dossiers.
     CountDossiers => "dossiers.count", CallId;
     /// List filed dossiers.
