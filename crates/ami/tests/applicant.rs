@@ -64,10 +64,13 @@ async fn two_people_in_one_section_lose_nothing() {
         assert_eq!(desk.answer(&world, "4.01").await, "Ben 1");
         assert_eq!(desk.answer(&world, "4.03").await, "Ada");
 
+        let own = &merged["revisions"]["4.03"];
+        let mine = format!("rev.4.01={seen}&rev.4.02={seen}&rev.4.03={own}");
+
         // Where both wrote, nothing is overwritten, however often the button is pressed.
         for _ in 0..2 {
             let both =
-                form(&world, Some(&desk.ada), &path, &format!("{revs}&4.01=&4.02=Ada+2&4.03=Ada+3"), false).await;
+                form(&world, Some(&desk.ada), &path, &format!("{mine}&4.01=&4.02=Ada+2&4.03=Ada+3"), false).await;
             assert_eq!(both.status, 409);
             let page = both.text();
             for shown in ["Ben 2", "Ada 2", "choice.4.02", "Ben a aussi modifié"] {
@@ -91,7 +94,7 @@ async fn two_people_in_one_section_lose_nothing() {
         assert_eq!(desk.answer(&world, "4.02").await, "Ada 2");
         // What was chosen over has changed meanwhile: it is shown again.
         assert_eq!(
-            form(&world, Some(&desk.ben), &path, &choice("mine").replace("Ada", "Ben"), false).await.status,
+            form(&world, Some(&desk.ben), &path, &choice("mine").replace("Ada+2", "Ben+4"), false).await.status,
             409
         );
 
@@ -131,7 +134,7 @@ async fn an_expired_session_loses_no_text() {
         assert_eq!(desk.answer(&world, "4.01").await, "Un long texte & écrit");
         // Somebody else's sign-in saves nothing there.
         world.person("Carl", false).await;
-        let other = sign_in(common::PASSWORD).replace("applicant-1", "carl").replace("long", "faux");
+        let other = sign_in(common::PASSWORD).replace("applicant-1", "carl").replace("texte", "faux");
         assert_eq!(form(&world, None, "/connexion", &other, false).await.status, 404);
         assert_eq!(desk.answer(&world, "4.01").await, "Un long texte & écrit");
         world.end().await;
@@ -255,7 +258,9 @@ async fn a_draft_on_a_wrong_lot_is_thrown_away_and_comes_back() {
         // After a week it is gone.
         assert_eq!(world.send(Some(&desk.ada), Method::Delete, &path, None).await.status, 204);
         world.set_clock("2027-01-19T13:03:00.000001Z");
-        assert_eq!(restore().await.problem(), (409, "restore-past".into()));
+        let ada = world.sign_in_again("applicant 1").await;
+        let restored = world.send(Some(&ada), Method::Post, &back, Some(json!({}))).await;
+        assert_eq!(restored.problem(), (409, "restore-past".into()));
         world.end().await;
     }
 }
@@ -285,4 +290,70 @@ async fn a_withdrawal_is_taken_back_or_makes_room() {
         assert_eq!(back.problem(), (409, "dossier-exists".into()));
         world.end().await;
     }
+}
+
+#[rocket::async_test]
+async fn a_dossier_is_read_whole_before_and_after_it_is_filed() {
+    for database in databases() {
+        let world = World::new(database).await;
+        world.published().await;
+        world.set_clock("2027-02-01T09:00:00Z");
+        let (ada, organisation, data) = world.applicant(1).await;
+        let id = world.complete_draft(&ada, &organisation, &data, "ALI-01").await;
+        let page = async |path: &str| {
+            world
+                .send_with(Some(&ada), Method::Get, &format!("/dossiers/{id}/{path}"), None, &[("Accept", "text/html")])
+                .await
+        };
+        let draft = page("relire").await.text();
+        assert!(draft.contains("Brouillon — non déposé") && draft.contains("4.01 — "), "{draft}");
+        assert!(!draft.contains("Sans réponse</p>\n\n<h3>4."), "a complete dossier answers its questions: {draft}");
+        assert!(common::pdf_text(&page("dossier.pdf").await.bytes).contains("Brouillon — non déposé"));
+        world.post(&ada, &format!("/dossiers/{id}/deposit"), json!({})).await.ok();
+        let filed = page("relire").await.text();
+        assert!(
+            filed.contains("Déposé le lundi 1er février 2027") && filed.contains("Masqué aux membres du jury"),
+            "{filed}"
+        );
+
+        // What is changed afterwards is in the draft, and not in what was filed.
+        world.send(Some(&ada), Method::Delete, &format!("/api/v1/dossiers/{id}/deposit"), None).await;
+        world
+            .patch(&ada, &format!("/dossiers/{id}/answers"), Some("*"), json!({ "4.01": "Tout autre chose." }))
+            .await
+            .ok();
+        let pdf = async |path: &str| common::pdf_text(&world.get(&ada, &format!("/dossiers/{id}/{path}")).await.bytes);
+        assert!(pdf("dossier.pdf").await.contains("Tout autre chose."));
+        assert!(!pdf("dossier.pdf?version=1").await.contains("Tout autre chose."));
+        assert_eq!(world.get(&ada, &format!("/dossiers/{id}/dossier.pdf?version=2")).await.status, 404);
+        let stranger = world.person("Stranger", false).await;
+        assert_eq!(world.get(&stranger, &format!("/dossiers/{id}/dossier.pdf")).await.status, 404);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn what_a_call_asks_is_read_before_any_account() {
+    let world = World::new("sqlite").await;
+    let officer = world.person("Officer", true).await;
+    let definition = serde_json::to_value(&world.call).unwrap();
+    world.post(&officer, "/calls", definition).await.ok();
+    let get = async |path: &str| world.send_with(None, Method::Get, path, None, &[("Accept", "text/html")]).await;
+    assert_eq!(get("/appels/AMI-ALI-2027/questions").await.status, 404, "not published: for its officers only");
+    world.advance(&officer, "published").await;
+    let page = get("/appels/AMI-ALI-2027/questions").await.text();
+    let pdf = common::pdf_text(&get("/appels/AMI-ALI-2027/questions.pdf").await.bytes);
+    for field in world.call.form.fields().filter(|f| f.is_typed()) {
+        assert!(page.contains(&format!("<h3>{} — ", field.code)) && pdf.contains(&field.code), "{}", field.code);
+    }
+    for said in ["Règlement", "Voies de recours", "Critères et pondération", "Statuts ou acte constitutif"] {
+        assert!(pdf.contains(said), "{said}");
+    }
+
+    let form = get("/api/v1/calls/AMI-ALI-2027/form?lot=ALI-01").await.ok();
+    assert_eq!(form["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(form["properties"]["3.01"]["enum"], json!(["ALI-01"]));
+    assert_eq!(get("/api/v1/calls/AMI-ALI-2027/form?lot=X").await.status, 422);
+    assert_eq!(get("/api/v1/calls/NOPE/form").await.status, 404);
+    world.end().await;
 }

@@ -99,7 +99,7 @@ async fn pdfs_that_only_look_encrypted_or_damaged() {
         ("long table", Pdf::long_table("").finish()),
         ("link to nowhere", Pdf::table("/Prev 9").finish()),
         ("loop", Pdf::looping().finish()),
-        ("padding to the end of a block", [&*Pdf::table("").finish(), &[0; 70_000]].concat()),
+        ("padding to the end of a block", [&*Pdf::table("").finish(), &*vec![0; 70_000]].concat()),
         ("blank lines", [&*Pdf::table("").finish(), &b"\r\n".repeat(900)[..]].concat()),
         ("trailing lines", [&*Pdf::table("").finish(), b"\r\n\0\0\0\r\n"].concat()),
         ("header pushed down", [b"From: scanner\r\n", &*Pdf::table("").finish()].concat()),

@@ -144,11 +144,13 @@ fn spaced(text: &str, groups: &[usize]) -> String {
     parts.join("\u{a0}")
 }
 
-pub(crate) fn siret(text: &str) -> String {
+/// `229 300 082 00018`.
+pub fn siret(text: &str) -> String {
     spaced(text, &[3, 3, 3, 5])
 }
 
-pub(crate) fn iban(text: &str) -> String {
+/// `FR76 3000 …`: in groups of four.
+pub fn iban(text: &str) -> String {
     spaced(text, &[4, 4, 4, 4, 4, 4, 3])
 }
 

@@ -6,7 +6,7 @@ use ami_services::documents::NamedFile;
 use ami_services::dossiers::{self as services, DossierSummary, DossierView};
 use ami_services::pieces::{self, PieceView};
 use ami_services::receipts::{self, Receipt};
-use ami_services::{Kind, review};
+use ami_services::{Kind, reading, review};
 use ami_services::{deposits, discards};
 use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
@@ -40,6 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
         restore,
         receipt,
         receipt_pdf,
+        dossier_pdf,
         examine
     ]
 }
@@ -267,6 +268,14 @@ async fn receipt(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Api<R
 #[get("/dossiers/<id>/receipt.pdf?<version>")]
 async fn receipt_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
     let NamedFile { name, bytes } = receipts::receipt_pdf(app, who.actor(), id.get(), version).await?;
+    Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
+}
+
+/// The dossier whole as PDF, for its applicant: the draft while there is one, else what was filed; or one of its deposits.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
+#[get("/dossiers/<id>/dossier.pdf?<version>")]
+async fn dossier_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
+    let NamedFile { name, bytes } = reading::dossier_pdf(app, who.actor(), id.get(), version).await?;
     Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod calls;
 mod dossiers;
+mod forms;
 mod jury;
 mod rankings;
 
@@ -29,8 +30,8 @@ type Api<T> = Result<Answer<T>, ApiError>;
         accounts::update_organisation, accounts::members, accounts::invite_member, accounts::remove_member,
         calls::list, calls::show, calls::create, calls::advance, calls::counts, calls::filed,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
-        dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::discard, dossiers::restore, dossiers::receipt,
-        dossiers::receipt_pdf, dossiers::examine,
+        dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::receipt,
+        dossiers::receipt_pdf, dossiers::examine, dossiers::discard, dossiers::restore, dossiers::dossier_pdf, forms::form,
         jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
         jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
         rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
@@ -70,6 +71,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(accounts::routes());
     all.extend(calls::routes());
     all.extend(dossiers::routes());
+    all.extend(forms::routes());
     all.extend(jury::routes());
     all.extend(rankings::routes());
     all

@@ -7,6 +7,7 @@ mod forms;
 mod jury;
 mod officer;
 mod public;
+mod reading;
 mod sections;
 
 use ami_services::{Arrival, Error, Kind};
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(sections::routes());
+    all.extend(reading::routes());
     all.extend(jury::routes());
     all.extend(officer::routes());
     all
