@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::calls::{CallView, show_call};
 use crate::contents::{Loaded, load_deposit, load_draft, load_filed};
 use crate::documents::NamedFile;
-use crate::{Actor, Arrival, Error, Result, about, load_dossier};
+use crate::{Actor, Arrival, Error, Result, about};
 
 /// A dossier to read whole.
 #[derive(Debug, Clone, Serialize)]
@@ -79,7 +79,7 @@ pub struct ReadPiece {
 /// A dossier to read whole, for its applicant: the draft while there is one, else what was filed; or one of its deposits.
 pub async fn read_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Reading> {
     let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let lines = deposits::of_dossier(conn, id).await?;
     let (loaded, deposit) = match version {
