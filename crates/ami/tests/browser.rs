@@ -361,7 +361,7 @@ async fn juror_marks(browser: &mut Browser) {
     for criterion in call.grid.criteria() {
         browser.tick(&format!("//input[@name='mark.{}' and @value='3']", criterion.code)).await;
     }
-    browser.wait_for("60,00 points pour 17 critère(s) sur 17").await;
+    browser.wait_for("60,00 points pour 17 critères sur 17").await;
     browser.tick("//input[@name='mark.A1' and @value='5']").await;
     browser.fill("comment.A1", "Trop court").await;
     browser.press("Enregistrer et verrouiller").await;
