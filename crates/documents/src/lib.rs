@@ -6,7 +6,9 @@
 mod canvas;
 mod figure;
 mod file;
+mod fonts;
 mod outline;
+mod pdf;
 mod ranking;
 mod receipt;
 mod tables;
