@@ -53,7 +53,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         let call = call.clone();
         move || compute(&call, &inputs, about, id, now)
     };
-    let (view, inputs) = tokio::task::spawn_blocking(computation).await.map_err(Error::internal)??;
+    let (view, inputs) = app.cores.run(computation).await?;
     let snapshot = Snapshot {
         id,
         call: call.id,
