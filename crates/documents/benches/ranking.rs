@@ -104,12 +104,12 @@ fn robustness(lines: &[RankingLine]) -> Robustness {
             juries: (rank.max(2) - 1, rank + 1),
         })
         .collect();
-    let weights: Vec<WeightRow> = (0..17)
+    let weights: Vec<WeightRow> = (0..17_u8)
         .map(|c| WeightRow {
             code: format!("C{c}"),
             weight: 6.0,
-            first: (0.0, 9.0 + c as f64),
-            any: (5.0, 7.0 + c as f64 / 3.0),
+            first: (0.0, 9.0 + f64::from(c)),
+            any: (5.0, 7.0 + f64::from(c) / 3.0),
         })
         .collect();
     Robustness {

@@ -8,6 +8,7 @@ mod figure;
 mod file;
 mod fonts;
 mod outline;
+mod page;
 mod pdf;
 mod ranking;
 mod receipt;
