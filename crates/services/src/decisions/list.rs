@@ -238,12 +238,12 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    app.cores.run(move || ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)).await
+    ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
 }
 
 /// The decisions as XLSX.
 pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    app.cores.run(move || ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)).await
+    ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
 }
