@@ -222,7 +222,7 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
         };
         ami_documents::ranking_pdf(&print::document(&call, &view, |d| decided(d).unwrap_or_default()))
     };
-    let bytes = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    let bytes = app.cores.run(move || work().map_err(Error::internal)).await?;
     Ok(NamedFile { name, bytes })
 }
 
