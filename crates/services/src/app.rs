@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::access::AccessLog;
+use crate::cores::Cores;
 use crate::evidence::Evidence;
 use crate::idempotency::Key;
 use crate::installation::Installation;
@@ -116,6 +117,8 @@ pub struct App {
     pub access: Arc<AccessLog>,
     /// What signs evidence.
     pub evidence: Arc<Evidence>,
+    /// Where long work is done.
+    pub cores: Cores,
     /// Hashing of passwords.
     pub passwords: Arc<Passwords>,
     /// What this process is run as.

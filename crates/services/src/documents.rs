@@ -14,7 +14,7 @@ pub async fn document_bytes(app: &Arrival, id: DocumentId) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     let document = rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?;
-    let drawn = tokio::task::spawn_blocking(move || draw(&document)).await.map_err(Error::internal)??;
+    let drawn = app.cores.run(move || draw(&document)).await?;
     app.write(None, (id, drawn), |work, (id, drawn)| {
         Box::pin(async move {
             // Whoever was first has drawn it; the others give out the same.

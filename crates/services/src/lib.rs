@@ -18,6 +18,7 @@ mod awards;
 pub mod calls;
 pub mod check;
 mod contents;
+pub mod cores;
 pub mod decisions;
 pub mod deposits;
 pub mod discards;

@@ -52,7 +52,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         let call = call.clone();
         move || compute(&call, &inputs, about, id, now)
     };
-    let (view, inputs) = tokio::task::spawn_blocking(computation).await.map_err(Error::internal)??;
+    let (view, inputs) = app.cores.run(computation).await?;
     let snapshot = Snapshot {
         id,
         call: call.id,
@@ -345,7 +345,7 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
         };
         ami_documents::ranking_pdf(&print::document(&call, &view, |d| decided(d).unwrap_or_default()))
     };
-    let bytes = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    let bytes = app.cores.run(move || work().map_err(Error::internal)).await?;
     Ok(NamedFile { name, bytes })
 }
 
