@@ -74,6 +74,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000009_overrides.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000010_erasures",
+                text: Text::Both(include_str!("m20261125_000010_erasures.sql")),
+                history: &[],
+            }),
         ]
     }
 }

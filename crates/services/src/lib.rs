@@ -21,6 +21,7 @@ pub mod decisions;
 pub mod deposits;
 pub mod documents;
 pub mod dossiers;
+pub mod erasures;
 mod error;
 pub mod evidence;
 mod filed;

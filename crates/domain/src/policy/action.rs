@@ -153,6 +153,8 @@ actions! {
     DropChange => "dossier.drop_change", DossierId;
     /// Take it out for good.
     WithdrawDossier => "dossier.withdraw", DossierId;
+    /// Erase it with all that hangs on it, once it need not be kept.
+    EraseDossier => "dossier.erase", DossierId;
     /// Count dossiers.
     CountDossiers => "dossiers.count", CallId;
     /// List filed dossiers.
