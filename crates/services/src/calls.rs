@@ -1,11 +1,10 @@
 //! Calls: what everyone may read of them, and what their officers do.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Call};
 use ami_domain::call::{CallDefinition, Phase};
-use ami_domain::ids::AccountId;
+use ami_domain::ids::{AccountId, CallId};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -66,22 +65,31 @@ pub(crate) fn summary(app: &Arrival, call: &Call) -> CallSummary {
     }
 }
 
+/// Calls that are read at once.
+const AT_ONCE: u64 = 50;
+/// Calls on a page that shows them all.
+const SHOWN: usize = 100;
+
 /// A part of the calls that the reader may see, newest first.
 pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
-    let mut calls = visible(app, who).await?;
-    calls.sort_by_key(|c| Reverse(c.id));
-    Ok(part.cut("calls", calls, |c| Reverse(c.id))?.map(|c| summary(app, &c)))
+    let mut newer = part.after::<CallId>("calls")?;
+    let mut seen: Vec<Call> = Vec::new();
+    let wanted = part.skip() + part.limit + 1;
+    while seen.len() < wanted {
+        let some = rows::before(app.database.read(), newer, AT_ONCE).await?;
+        let Some(last) = some.last() else { break };
+        newer = Some(last.id);
+        seen.extend(
+            some.into_iter().filter(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok()),
+        );
+    }
+    let items = seen.into_iter().skip(part.skip()).take(part.limit + 1).collect();
+    Ok(Page::of("calls", part.limit, items, |c: &Call| c.id).map(|c| summary(app, &c)))
 }
 
-/// The calls that the reader may see, newest first.
+/// The newest calls that the reader may see, as many as a page shows.
 pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
-    Ok(visible(app, who).await?.iter().map(|c| summary(app, c)).collect())
-}
-
-async fn visible(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Call>> {
-    let mut calls = rows::all(app.database.read()).await?;
-    calls.retain(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok());
-    Ok(calls)
+    Ok(page_calls(app, who, &Part::page(1, SHOWN)).await?.items)
 }
 
 /// One call.

@@ -239,6 +239,20 @@ pub(crate) async fn latest_read(app: &Arrival, who: Option<&Actor>, call: &Call)
     }
 }
 
+/// One ranking of a call, likewise.
+pub(crate) async fn read_of_call(
+    app: &Arrival,
+    who: Option<&Actor>,
+    call: &Call,
+    id: RankingId,
+) -> Result<Option<RankingView>> {
+    if decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).is_err() {
+        return Ok(None);
+    }
+    let found = rows::find_ranking(app.database.read(), id).await?.filter(|snapshot| snapshot.call == call.id);
+    found.as_ref().map(read_view).transpose()
+}
+
 /// Refuses when there is no ranking yet.
 pub(crate) const fn no_ranking() -> Error {
     Error::new(Kind::Conflict, "no-ranking")

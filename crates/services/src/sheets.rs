@@ -44,6 +44,8 @@ pub struct SheetDossier {
     pub number: String,
     /// The call's code.
     pub call: String,
+    /// The version of the call under which the dossier was filed: grid, lots and texts of the sheet are read under it.
+    pub call_version: i64,
     /// The lot's code.
     pub lot: String,
     /// The lot's name.
@@ -98,11 +100,12 @@ fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> Sh
         id: sheet.id.uuid(),
         state: sheet.state.as_str(),
         marked: sheet.entries.values().filter(|e| e.mark.is_some()).count(),
-        criteria: call.definition.grid.criteria().count(),
+        criteria: filings.definition(place.id).grid.criteria().count(),
         dossier: SheetDossier {
             id: place.id.uuid(),
             number: filings.number(place),
             call: call.definition.code.clone(),
+            call_version: filings.version(place.id),
             lot: place.lot.clone(),
             lot_label: filings.lot_label(place),
             organisation: filings.name(place.id),
@@ -111,7 +114,7 @@ fn summary(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> Sh
 }
 
 fn view(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetView {
-    let grid = &call.definition.grid;
+    let grid = &filings.definition(place.id).grid;
     SheetView {
         summary: summary(call, sheet, place, filings),
         revision: sheet.revision,

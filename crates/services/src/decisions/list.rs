@@ -21,6 +21,9 @@ use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, load_call, rankings};
 
+/// The list's name in its cursors.
+const LIST: &str = "decisions";
+
 /// A line of the list of decisions.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DecisionLine {
@@ -30,7 +33,7 @@ pub struct DecisionLine {
     pub lot: String,
     /// The lot's name.
     pub lot_label: String,
-    /// In the newest ranking.
+    /// In the newest ranking, or the one that was so when the list was begun.
     pub rank: Option<usize>,
     /// Whether it shares its rank.
     pub ex_aequo: bool,
@@ -96,16 +99,24 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
-/// The same, in parts.
+/// Where a line stands: the ranking that orders the list, lot, rank, number.
+type Place = (Option<Uuid>, String, usize, i64);
+
+/// The same, in parts. A list that was begun goes on in the order of the ranking that was the newest then.
 pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranking = rankings::latest_read(app, who, &call).await?;
+    let ranking = match part.after::<Place>(LIST)? {
+        None => rankings::latest_read(app, who, &call).await?,
+        Some((None, ..)) => None,
+        Some((Some(id), ..)) => rankings::read_of_call(app, who, &call, id.into()).await?,
+    };
     let ranked = places(ranking.as_ref());
-    let place = |(id, lot, number): &(DossierId, String, i64)| (lot.clone(), rank(&ranked, *id), *number);
+    let by = ranking.as_ref().map(|r| r.id);
+    let place = |(id, lot, number): &(DossierId, String, i64)| (by, lot.clone(), rank(&ranked, *id), *number);
     let mut all = dossiers::filed_places(conn, call.id).await?;
     all.sort_by_cached_key(place);
-    let page = part.cut("decisions", all, place)?;
+    let page = part.cut(LIST, all, place)?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
     let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
