@@ -90,7 +90,7 @@ impl Things {
                 "name=Jur%C3%A9&email=invite%40demonstration.example&college=experts&voice=consultative".into()
             }
             "/gestion/<code>/jury/deports" => format!("seat={}&lot=ALI-21&reason=other&comment=x", self.seat),
-            "/gestion/dossiers/<id>/decision" => "revision=&decision=refused&reason=x&amount=&override=".into(),
+            "/gestion/dossiers/<id>/decision" => "revision=0&decision=refused&reason=x&amount=&override=".into(),
             "/gestion/dossiers/<id>/decision/confirmation" => "revision=1".into(),
             "/gestion/dossiers/<id>/recevabilite" => "finding=admissible".into(),
             "/jury/<code>/declaration" => "confirm=on".into(),
