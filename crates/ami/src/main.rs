@@ -113,7 +113,7 @@ enum Erase {
         #[arg(value_name = "IDENTIFIANT", help = "Identifiant du dossier")]
         id: String,
         #[arg(long, value_name = "ADRESSE", help = "Adresse électronique d’un administrateur")]
-        by: String,
+        administrator: String,
         #[arg(long, value_name = "TEXTE", help = "Motif, par exemple la durée de conservation échue")]
         reason: String,
         #[arg(long, value_name = "TEXTE", help = "Visa d’élimination : qui l’a donné, sa référence, sa date")]
@@ -157,8 +157,8 @@ fn main() -> ExitCode {
             Command::Ranking(Ranking::Recompute { id, config }) => {
                 evidence::recompute(config.file.as_deref(), &id).await
             }
-            Command::Erase(Erase::Dossier { id, by, reason, visa, config }) => {
-                let request = erase::Request { dossier: &id, by: &by, reason: &reason, visa: &visa };
+            Command::Erase(Erase::Dossier { id, administrator, reason, visa, config }) => {
+                let request = erase::Request { dossier: &id, by: &administrator, reason: &reason, visa: &visa };
                 erase::erase_dossier(config.file.as_deref(), &request).await
             }
             Command::Outbox(Outbox::Status(config)) => outbox::status(config.file.as_deref()).await,

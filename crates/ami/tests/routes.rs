@@ -83,7 +83,6 @@ impl Things {
             "/connexion" => "email=personne%40demonstration.example&password=non".into(),
             "/dossiers/<id>/sections/<code>" => "revision=*&f.2.01=Direction".into(),
             "/fiches/<id>" => "revision=0&mark.A1=2".into(),
-            "/fiches/<id>/verrouiller" => "revision=1".into(),
             "/gestion/<code>/affectations" => format!("seat={}&page=1", self.seat),
             "/gestion/<code>/etape" => "state=draft&reason=".into(),
             "/gestion/<code>/jury" => {
@@ -91,7 +90,7 @@ impl Things {
             }
             "/gestion/<code>/jury/deports" => format!("seat={}&lot=ALI-21&reason=other&comment=x", self.seat),
             "/gestion/dossiers/<id>/decision" => "revision=0&decision=refused&reason=x&amount=&override=".into(),
-            "/gestion/dossiers/<id>/decision/confirmation" => "revision=1".into(),
+            "/fiches/<id>/verrouiller" | "/gestion/dossiers/<id>/decision/confirmation" => "revision=1".into(),
             "/gestion/dossiers/<id>/recevabilite" => "finding=admissible".into(),
             "/jury/<code>/declaration" => "confirm=on".into(),
             "/jury/<code>/fiches" => format!("sheet={}&reason=%C3%80+revoir.", self.sheet),
@@ -202,11 +201,11 @@ async fn enter(world: &World, scene: &mut Scene, phase: &str) {
                 assert_eq!(world.post(scene.person(name), path, declared).await.status, 204);
             }
             let sheets = world.get(scene.person("juror"), "/jury/sheets").await.ok();
-            scene.things.sheet = sheets["items"][0]["id"].as_str().unwrap().to_owned();
+            sheets["items"][0]["id"].as_str().unwrap().clone_into(&mut scene.things.sheet);
         }
         "marking" | "hearings" => {
             let made = world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok();
-            scene.things.ranking = made["id"].as_str().unwrap().to_owned();
+            made["id"].as_str().unwrap().clone_into(&mut scene.things.ranking);
         }
         _ => {}
     }
