@@ -75,7 +75,7 @@ struct NewPassword {
 }
 
 /// Signs in.
-#[utoipa::path(tag = "comptes", security(()), request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody), (status = 403, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/session", data = "<body>")]
 async fn sign_in(
     app: &Arrived,
@@ -121,7 +121,7 @@ async fn sign_up(app: &Arrived, from: Peer, body: OpenBody<NewAccount>) -> Resul
 }
 
 /// Confirms an address.
-#[utoipa::path(tag = "comptes", security(()), request_body = Token, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Token, responses((status = 204), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/accounts/confirmation", data = "<body>")]
 async fn confirm(app: &Arrived, body: OpenBody<Token>) -> Result<Status, ApiError> {
     services::confirm_email(app, &body.0.token).await?;
@@ -265,7 +265,7 @@ async fn members(app: &Arrived, who: Who, id: Id) -> Api<Items<MemberView>> {
 }
 
 /// Invites somebody, who gets a message and is a member once they accept.
-#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = MemberInput, responses((status = 201, body = Items<MemberView>), (status = 409, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = MemberInput, responses((status = 201, body = Items<MemberView>), (status = 409, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/organisations/<id>/members", data = "<body>")]
 async fn invite_member(app: &Arrived, who: Who, id: Id, body: Body<MemberInput>) -> Api<Items<MemberView>> {
     let members = member_services::invite_member(app, who.actor(), id.get(), &body.0).await?;

@@ -274,7 +274,7 @@ mod tests {
             for status in ["400", "503"] {
                 assert!(responses.contains_key(status), "{name}: {status}");
             }
-            assert_eq!(responses.contains_key("403"), asks_who(operation), "{name}");
+            assert!(responses.contains_key("401") || !asks_who(operation), "{name}");
             assert_eq!(responses.contains_key("413"), operation.get("requestBody").is_some(), "{name}");
             for (status, response) in responses {
                 if status.as_str() < "400" {
