@@ -214,7 +214,8 @@ pub async fn some(
 }
 
 /// At most `limit` calls, newest first, older than one.
-pub async fn before(conn: &impl ConnectionTrait, newer: Option<CallId>, limit: u64) -> Result<Vec<Call>> {
+pub async fn before(conn: &impl ConnectionTrait, newer: Option<CallId>, limit: usize) -> Result<Vec<Call>> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut older = calls::Entity::find().order_by_desc(calls::Column::Id).limit(limit);
     if let Some(newer) = newer {
         older = older.filter(calls::Column::Id.lt(newer.uuid()));

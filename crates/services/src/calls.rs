@@ -66,7 +66,7 @@ pub(crate) fn summary(app: &Arrival, call: &Call) -> CallSummary {
 }
 
 /// Calls that are read at once.
-const AT_ONCE: u64 = 50;
+const AT_ONCE: usize = 50;
 /// Calls on a page that shows them all.
 const SHOWN: usize = 100;
 
@@ -75,13 +75,16 @@ pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Resu
     let mut newer = part.after::<CallId>("calls")?;
     let mut seen: Vec<Call> = Vec::new();
     let wanted = part.skip() + part.limit + 1;
-    while seen.len() < wanted {
+    loop {
         let some = rows::before(app.database.read(), newer, AT_ONCE).await?;
-        let Some(last) = some.last() else { break };
-        newer = Some(last.id);
+        newer = some.last().map(|c| c.id);
+        let last = some.len() < AT_ONCE;
         seen.extend(
             some.into_iter().filter(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok()),
         );
+        if last || seen.len() >= wanted {
+            break;
+        }
     }
     let items = seen.into_iter().skip(part.skip()).take(part.limit + 1).collect();
     Ok(Page::of("calls", part.limit, items, |c: &Call| c.id).map(|c| summary(app, &c)))
