@@ -75,6 +75,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000010_erasures",
+                text: Text::Both(include_str!("m20261125_000010_erasures.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000013_discarded",
                 text: Text::Both(include_str!("m20261125_000013_discarded.sql")),
                 history: &[],

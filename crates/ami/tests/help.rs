@@ -45,6 +45,7 @@ fn every_help_is_in_french() {
         "journal",
         "check",
         "ranking",
+        "erase",
         "score",
         "openapi",
     ];
@@ -63,6 +64,7 @@ fn every_help_is_in_french() {
         ["outbox", "retry"],
         ["journal", "verify"],
         ["ranking", "recompute"],
+        ["erase", "dossier"],
     ] {
         let form = [below[0], below[1], "--help"];
         assert_french(&form, &help(&form));

@@ -53,6 +53,9 @@ pub(crate) const fn status(kind: Kind) -> Status {
         Kind::SignInFirst => Status::Unauthorized,
         Kind::Forbidden => Status::Forbidden,
         Kind::NotFound => Status::NotFound,
+        Kind::WrongMethod => Status::MethodNotAllowed,
+        Kind::Malformed => Status::BadRequest,
+        Kind::HeadTooLarge => Status::RequestHeaderFieldsTooLarge,
         Kind::Conflict => Status::Conflict,
         Kind::Stale => Status::PreconditionFailed,
         Kind::TooLarge => Status::PayloadTooLarge,
@@ -133,14 +136,17 @@ impl<'r> Responder<'r, 'static> for ApiError {
             &problem_of(&self.0, request),
             ContentType::new("application", "problem+json"),
         );
-        answer.map(|answer| retry_after(&self.0, answer))
+        answer.map(|answer| with_hints(&self.0, request, answer))
     }
 }
 
-/// Says when to come back, where the error does.
-pub(crate) fn retry_after<'r>(error: &Error, mut answer: Response<'r>) -> Response<'r> {
+/// Says when to come back, where the error does, and which methods an address takes.
+pub(crate) fn with_hints<'r>(error: &Error, request: &Request<'_>, mut answer: Response<'r>) -> Response<'r> {
     if let Some(seconds) = error.retry_after {
         answer.set_header(Header::new("Retry-After", seconds.to_string()));
+    }
+    if error.kind == Kind::WrongMethod {
+        answer.set_header(Header::new("Allow", crate::guards::methods_at(request).join(", ")));
     }
     answer
 }

@@ -178,6 +178,41 @@ pub(crate) fn named_by_token(request: &Request<'_>) -> Option<AccountId> {
     app.keys.verify(bearer.or(cookie)?.trim(), app.at).map(|claims| claims.sub.into())
 }
 
+/// Most bytes of all headers together: proxies take less.
+const MOST_HEADERS: usize = 32 * 1024;
+/// What a balancer asks, some of them without saying whom.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// What is wrong with the head of a request that came over a connection: it names one host (RFC 9112, 3.2), and is no novel.
+pub(crate) fn fault_of_head(request: &Request<'_>) -> Option<Error> {
+    // Nothing stands between a local request and us that could have read another host.
+    request.remote()?;
+    let hosts = request.headers().get("Host").count();
+    let probe = PROBES.contains(&request.uri().path().as_str());
+    if hosts > 1 || (hosts == 0 && !probe) {
+        return Some(Error::new(Kind::Malformed, "host"));
+    }
+    let size: usize = request.headers().iter().map(|header| header.name().as_str().len() + header.value().len()).sum();
+    (size > MOST_HEADERS).then(|| Error::new(Kind::HeadTooLarge, "head-too-large"))
+}
+
+/// The methods that an address takes, by the routes; none when it is nobody's.
+pub(crate) fn methods_at(request: &Request<'_>) -> Vec<&'static str> {
+    let asked: Vec<&str> = request.uri().path().raw_segments().map(rocket::http::RawStr::as_str).collect();
+    let stands_for = |route: &str| {
+        let parts: Vec<&str> = route.split('/').filter(|part| !part.is_empty()).collect();
+        parts.len() == asked.len() && parts.iter().zip(&asked).all(|(part, is)| part.starts_with('<') || part == is)
+    };
+    let routes = request.rocket().routes().filter(|route| stands_for(route.uri.path()));
+    let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
 fn is_safe(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options)
 }
@@ -386,7 +421,7 @@ impl<'r> FromRequest<'r> for Listed {
         let of = |name: &str| request.query_value::<&str>(name).and_then(Result::ok);
         let limit = match of("limit").map(str::parse::<usize>) {
             None => part::USUAL,
-            Some(Ok(limit @ 1..)) => limit.min(part::MOST),
+            Some(Ok(limit @ 1..=part::MOST)) => limit,
             Some(_) => {
                 let problem = Problem {
                     pointer: "/limit".into(),

@@ -20,7 +20,7 @@ use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::data::{ByteUnit, Limits};
 use rocket::fairing::AdHoc;
 use rocket::http::{Header, Method};
-use rocket::{Build, Rocket};
+use rocket::{Build, Rocket, uri};
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
@@ -61,6 +61,12 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         .attach(AdHoc::on_request("arrival", |request, _| {
             Box::pin(async move {
                 guards::Arrived::of(request);
+                if let Some(error) = guards::fault_of_head(request) {
+                    let api = request.uri().path().starts_with("/api/");
+                    guards::keep_refusal(request, error);
+                    // Nothing is there, so that no handler runs; the catcher answers what was kept.
+                    request.set_uri(if api { uri!("/api/refused") } else { uri!("/refused") });
+                }
             })
         }))
         .attach(AdHoc::on_response("security headers", |request, response| {

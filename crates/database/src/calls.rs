@@ -254,6 +254,29 @@ pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>
     of_code(&tx.0, code, LockType::Update).await
 }
 
+/// Some calls by their ids.
+pub async fn some(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = CallId>,
+) -> Result<BTreeMap<CallId, Call>> {
+    let ids: BTreeSet<_> = ids.into_iter().map(CallId::uuid).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = calls::Entity::find().filter(calls::Column::Id.is_in(ids)).all(conn).await?;
+    rows.into_iter().map(|row| call(row).map(|call| (call.id, call))).collect()
+}
+
+/// At most `limit` calls, newest first, older than one.
+pub async fn before(conn: &impl ConnectionTrait, newer: Option<CallId>, limit: usize) -> Result<Vec<Call>> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut older = calls::Entity::find().order_by_desc(calls::Column::Id).limit(limit);
+    if let Some(newer) = newer {
+        older = older.filter(calls::Column::Id.lt(newer.uuid()));
+    }
+    older.all(conn).await?.into_iter().map(call).collect()
+}
+
 /// Every call, newest first.
 pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
     let rows = calls::Entity::find()

@@ -12,6 +12,7 @@ pub mod deposits;
 pub mod documents;
 pub mod dossiers;
 mod entities;
+pub mod erasures;
 pub mod evidence;
 pub mod idempotency;
 pub mod installation;

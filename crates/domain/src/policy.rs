@@ -240,6 +240,10 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
     match action {
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::CreateCall => when(standing.administrator, Denial::NotYours),
+        Action::EraseDossier => {
+            when(standing.administrator, Denial::Hidden)?;
+            when(phase == Some(Phase::Archived), Denial::NotNow)
+        }
         Action::CreateOrganisation => Ok(()),
         Action::ChangeAccount | Action::JoinOrganisation => {
             when(subject.account == Some(actor.account), Denial::Hidden)

@@ -1,11 +1,10 @@
 //! Calls: what everyone may read of them, and what their officers do.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Call};
 use ami_domain::call::{CallDefinition, Phase};
-use ami_domain::ids::AccountId;
+use ami_domain::ids::{AccountId, CallId};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -66,49 +65,69 @@ pub(crate) fn summary(app: &Arrival, call: &Call) -> CallSummary {
     }
 }
 
+/// Calls that are read at once.
+const AT_ONCE: usize = 50;
+/// Calls on a page that shows them all.
+const SHOWN: usize = 100;
+
 /// A part of the calls that the reader may see, newest first.
 pub async fn page_calls(app: &Arrival, who: Option<&Actor>, part: &Part) -> Result<Page<CallSummary>> {
-    let mut calls = visible(app, who).await?;
-    calls.sort_by_key(|c| Reverse(c.id));
-    Ok(part.cut("calls", calls, |c| Reverse(c.id))?.map(|c| summary(app, &c)))
+    let newer = part.after::<CallId>("calls")?;
+    let seen = newest_seen(app, who, newer, part.skip() + part.limit + 1).await?;
+    let items = seen.into_iter().skip(part.skip()).take(part.limit + 1).collect();
+    Ok(Page::of("calls", part.limit, items, |c: &Call| c.id).map(|c| summary(app, &c)))
 }
 
-/// The calls that the reader may see, newest first.
+/// The newest calls that the reader may see, as many as a page shows.
 pub async fn list_calls(app: &Arrival, who: Option<&Actor>) -> Result<Vec<CallSummary>> {
-    Ok(visible(app, who).await?.iter().map(|c| summary(app, c)).collect())
+    newest_seen(app, who, None, SHOWN).await.map(|calls| calls.iter().map(|c| summary(app, c)).collect())
 }
 
-impl Arrival {
-    /// Every call, newest first.
-    pub(crate) async fn calls(&self) -> Result<Vec<Call>> {
-        let load = async { Ok(rows::all(self.database.read()).await?) };
-        self.once("calls", "", load).await
-    }
-
-    /// The same as it was lately, for what everybody may read.
-    async fn calls_lately(&self) -> Result<Arc<Vec<Call>>> {
-        let load = async { Ok(Arc::new(rows::all(self.database.read()).await?)) };
-        self.lately("calls", "", load).await
+/// The calls that a reader may see, newest first, older than one: as many as wanted.
+async fn newest_seen(
+    app: &Arrival,
+    who: Option<&Actor>,
+    mut newer: Option<CallId>,
+    wanted: usize,
+) -> Result<Vec<Call>> {
+    let mut seen: Vec<Call> = Vec::new();
+    loop {
+        let some = rows::before(app.database.read(), newer, AT_ONCE).await?;
+        newer = some.last().map(|c| c.id);
+        let last = some.len() < AT_ONCE;
+        let may_read = |c: &Call| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok();
+        seen.extend(some.into_iter().filter(may_read));
+        if last || seen.len() >= wanted {
+            seen.truncate(wanted);
+            return Ok(seen);
+        }
     }
 }
 
-/// The calls that visitors see, in lists, with a word that changes with what is shown of them.
+/// The newest calls that visitors see, in lists, with a word that changes with what is shown of them.
 pub async fn list_public(app: &Arrival) -> Result<(String, Vec<CallSummary>)> {
-    let all = app.calls_lately().await?;
-    let visible: Vec<&Call> = all.iter().filter(|c| is_public(app, c)).collect();
+    let load = async { newest_seen(app, None, None, SHOWN).await.map(Arc::new) };
+    let lately = app.lately("calls", "", load).await?;
+    let visible: Vec<&Call> = lately.iter().filter(|c| is_public(app, c)).collect();
     let stamp = visible.iter().map(|c| stamp(app, c)).collect::<Vec<_>>().join(" ");
     Ok((stamp, visible.into_iter().map(|c| summary(app, c)).collect()))
 }
 
 /// One call as visitors see it, with a word that changes with what is shown of it.
 pub async fn show_public(app: &Arrival, code: &str) -> Result<(String, CallView)> {
-    let all = app.calls_lately().await?;
-    let call = all.iter().find(|c| c.definition.code == code && is_public(app, c)).ok_or_else(Error::not_found)?;
+    let load = async {
+        let found = rows::find_by_code(app.database.read(), code).await?;
+        found.map(Arc::new).ok_or_else(Error::not_found)
+    };
+    let call = app.lately("call", code, load).await?;
+    if !is_public(app, &call) {
+        return Err(Error::not_found());
+    }
     // Milestones are marked as over or begun.
     let passed = |at: Timestamp| at <= app.at;
     let milestones = call.definition.calendar.milestones.iter();
     let passed: usize = milestones.map(|m| usize::from(passed(m.at)) + usize::from(m.until.is_some_and(passed))).sum();
-    Ok((format!("{} {passed}", stamp(app, call)), view(app, call)))
+    Ok((format!("{} {passed}", stamp(app, &call)), view(app, &call)))
 }
 
 fn is_public(app: &Arrival, call: &Call) -> bool {
@@ -117,12 +136,6 @@ fn is_public(app: &Arrival, call: &Call) -> bool {
 
 fn stamp(app: &Arrival, call: &Call) -> String {
     format!("{} {} {} {:?}", call.id, call.revision, call.version, call.phase(app.at))
-}
-
-async fn visible(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Call>> {
-    let mut calls = app.calls().await?;
-    calls.retain(|c| decide(Action::ReadCall, who, &Subject::call(c.facts(app.at))).is_ok());
-    Ok(calls)
 }
 
 /// One call.

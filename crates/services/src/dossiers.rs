@@ -365,7 +365,7 @@ pub async fn list_whatever_is_mine(app: &Arrival, who: Option<&Actor>) -> Result
     let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let conn = app.database.read();
     let dossiers = rows::whatever_of_organisations(conn, actor.organisations.iter().copied()).await?;
-    let calls: BTreeMap<_, _> = ami_database::calls::all(conn).await?.into_iter().map(|c| (c.id, c)).collect();
+    let calls = ami_database::calls::some(conn, dossiers.iter().map(|d| d.call)).await?;
     let names: BTreeMap<_, _> =
         organisations::of_account(conn, actor.account).await?.into_iter().map(|o| (o.id, o.name)).collect();
     Ok(dossiers

@@ -16,14 +16,20 @@ pub enum Kind {
     Forbidden,
     /// Nothing there, or nothing they may know of.
     NotFound,
+    /// An address that does not take this method.
+    WrongMethod,
     /// Not in this state or at this time.
     Conflict,
     /// Changed in the meantime.
     Stale,
     /// Too many bytes.
     TooLarge,
+    /// Too many bytes in the head of a request.
+    HeadTooLarge,
     /// A file of a kind that is not accepted.
     UnsupportedType,
+    /// A request that is none.
+    Malformed,
     /// A value is wrong.
     Invalid,
     /// Too often.

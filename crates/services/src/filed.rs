@@ -18,6 +18,7 @@ pub(crate) struct Filings {
     filed: BTreeMap<DossierId, Filed>,
     versions: BTreeMap<i64, Arc<CallDefinition>>,
     current: Arc<CallDefinition>,
+    current_version: i64,
 }
 
 impl Filings {
@@ -47,7 +48,7 @@ impl Filings {
         filed: BTreeMap<DossierId, Filed>,
     ) -> Result<Self, DatabaseError> {
         let versions = calls::versions(conn, call, filed.values().map(|f| f.call_version)).await?;
-        Ok(Self { filed, versions, current: Arc::clone(&call.definition) })
+        Ok(Self { filed, versions, current: Arc::clone(&call.definition), current_version: call.version })
     }
 
     /// Who applied, as it was filed.
@@ -68,6 +69,11 @@ impl Filings {
     /// The call as it was when the dossier was filed.
     pub(crate) fn definition(&self, id: DossierId) -> &CallDefinition {
         self.filed.get(&id).and_then(|f| self.versions.get(&f.call_version)).unwrap_or(&self.current)
+    }
+
+    /// Its number.
+    pub(crate) fn version(&self, id: DossierId) -> i64 {
+        self.filed.get(&id).map_or(self.current_version, |f| f.call_version)
     }
 
     /// The dossier's number, as on its receipt.

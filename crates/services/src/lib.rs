@@ -24,6 +24,7 @@ pub mod deposits;
 pub mod discards;
 pub mod documents;
 pub mod dossiers;
+pub mod erasures;
 mod error;
 pub mod evidence;
 mod filed;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ami_database::calls::Call;
 use ami_database::rankings::{self as rows, Snapshot, SnapshotPlace};
 use ami_domain::deposit::sha256_hex;
-use ami_domain::ids::{DossierId, RankingId};
+use ami_domain::ids::{CallId, DossierId, RankingId};
 use ami_domain::jury::is_recused;
 use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_scoring as scoring;
@@ -294,12 +294,24 @@ pub(crate) async fn standings(
     who: Option<&Actor>,
     call: &Call,
 ) -> Result<Arc<BTreeMap<uuid::Uuid, Standing>>> {
+    standings_of(app, who, call, None).await.map(|(_, standings)| standings)
+}
+
+/// The same in one ranking of the call, or in its newest one, with which it was; none is one that the reader may not read.
+pub(crate) async fn standings_of(
+    app: &Arrival,
+    who: Option<&Actor>,
+    call: &Call,
+    ranking: Option<RankingId>,
+) -> Result<(Option<RankingId>, Arc<BTreeMap<uuid::Uuid, Standing>>)> {
+    let nowhere = || Ok((None, Arc::default()));
     if decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).is_err() {
-        return Ok(Arc::default());
+        return nowhere();
     }
-    let Some(newest) = app.newest_ranking(call.id).await? else { return Ok(Arc::default()) };
+    let rankings = app.rankings(call.id).await?;
+    let Some(found) = rankings.iter().find(|r| ranking.is_none_or(|id| r.id == id)) else { return nowhere() };
     let load = async {
-        let found = rows::find_ranking(app.database.read(), newest.id).await?.ok_or_else(Error::not_found)?;
+        let found = rows::find_ranking(app.database.read(), found.id).await?.ok_or_else(Error::not_found)?;
         blocking(move || {
             let dossiers = read_view(&found)?.lots.into_iter().flat_map(|lot| lot.dossiers);
             let standing = |d: RankedDossier| {
@@ -310,14 +322,19 @@ pub(crate) async fn standings(
         })
         .await
     };
-    app.always("standings", newest.id, load).await
+    Ok((Some(found.id), app.always("standings", found.id, load).await?))
 }
 
 impl Arrival {
+    /// The rankings of a call, newest first, without what is in them.
+    async fn rankings(&self, call: CallId) -> Result<Arc<Vec<SnapshotPlace>>> {
+        let load = async { Ok(Arc::new(rows::rankings(self.database.read(), call).await?)) };
+        self.once("rankings", call, load).await
+    }
+
     /// The newest ranking of a call, without what is in it.
-    pub(crate) async fn newest_ranking(&self, call: ami_domain::ids::CallId) -> Result<Option<SnapshotPlace>> {
-        let load = async { Ok(rows::rankings(self.database.read(), call).await?.into_iter().next()) };
-        self.once("newest ranking", call, load).await
+    pub(crate) async fn newest_ranking(&self, call: CallId) -> Result<Option<SnapshotPlace>> {
+        Ok(self.rankings(call).await?.first().cloned())
     }
 }
 

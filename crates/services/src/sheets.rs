@@ -45,6 +45,8 @@ pub struct SheetDossier {
     pub number: String,
     /// The call's code.
     pub call: String,
+    /// The version of the call under which the dossier was filed: grid, lots and texts of the sheet are read under it.
+    pub call_version: i64,
     /// The lot's code.
     pub lot: String,
     /// The lot's name.
@@ -99,11 +101,12 @@ fn summary(call: &Call, sheet: &Sheet, marked: usize, place: &Dossier, filings: 
         id: sheet.id.uuid(),
         state: sheet.state.as_str(),
         marked,
-        criteria: call.definition.grid.criteria().count(),
+        criteria: filings.definition(place.id).grid.criteria().count(),
         dossier: SheetDossier {
             id: place.id.uuid(),
             number: filings.number(place),
             call: call.definition.code.clone(),
+            call_version: filings.version(place.id),
             lot: place.lot.clone(),
             lot_label: filings.lot_label(place),
             organisation: filings.name(place.id),
@@ -112,7 +115,7 @@ fn summary(call: &Call, sheet: &Sheet, marked: usize, place: &Dossier, filings: 
 }
 
 fn view(call: &Call, sheet: &Sheet, place: &Dossier, filings: &Filings) -> SheetView {
-    let grid = &call.definition.grid;
+    let grid = &filings.definition(place.id).grid;
     let marked = sheet.entries.values().filter(|e| e.mark.is_some()).count();
     SheetView {
         summary: summary(call, sheet, marked, place, filings),

@@ -1,13 +1,14 @@
 //! Dossiers, their answers, files, deposits and admissibility.
 
 use ami_domain::dossier::InadmissibleReason;
+use ami_domain::pieces::Format;
 use ami_services::answers::{self, OnInvalid, SavedAnswers};
 use ami_services::documents::NamedFile;
 use ami_services::dossiers::{self as services, DossierSummary, DossierView};
 use ami_services::pieces::{self, PieceView};
 use ami_services::receipts::{self, Receipt};
-use ami_services::{Kind, reading, review};
-use ami_services::{deposits, discards};
+use ami_services::review::{self, FiledDossier};
+use ami_services::{Kind, deposits, discards, reading};
 use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
@@ -80,19 +81,27 @@ async fn mine(app: &Arrived, who: Who) -> Api<Items<DossierSummary>> {
     Ok(Answer::ok(Items { items: services::list_mine(app, who.actor()).await? }))
 }
 
+/// What a reader may see of a dossier.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Shown {
+    /// Its applicant.
+    Own(Box<DossierView>),
+    /// An officer after closing, or a juror who was asked for it.
+    Filed(Box<FiledDossier>),
+}
+
 /// A dossier: whole for its applicant; as filed for an officer after closing or a juror it was assigned to.
-#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 404, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Shown), (status = 404, body = crate::answer::ProblemBody)))]
 #[get("/dossiers/<id>")]
-async fn show(app: &Arrived, who: Who, id: Id) -> Api<Value> {
+async fn show(app: &Arrived, who: Who, id: Id) -> Api<Shown> {
     match services::show_dossier(app, who.actor(), id.get()).await {
         Ok(view) => {
             let revision = view.revision;
-            let body = serde_json::to_value(view).map_err(ami_services::Error::internal)?;
-            Ok(Answer::ok(body).tagged(revision))
+            Ok(Answer::ok(Shown::Own(Box::new(view))).tagged(revision))
         }
         Err(error) if error.kind == Kind::NotFound => {
-            let filed = review::show_filed(app, who.actor(), id.get()).await?;
-            Ok(Answer::ok(serde_json::to_value(filed).map_err(ami_services::Error::internal)?))
+            Ok(Answer::ok(Shown::Filed(Box::new(review::show_filed(app, who.actor(), id.get()).await?))))
         }
         Err(error) => Err(error.into()),
     }
@@ -172,15 +181,15 @@ pub(crate) struct Content {
 impl<'r> Responder<'r, 'static> for Content {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let inline = self.view.shown_inline;
+        // Whatever the file holds, it runs nothing and reaches nothing of ours. A browser's PDF viewer stays empty in a sandbox; it
+        // has one of its own.
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+        let sandbox = if self.view.format == Format::Pdf { "" } else { "sandbox; " };
         Response::build()
             .header(Header::new("Content-Type", self.view.format.media_type()))
             .header(Header::new("Content-Length", self.object.size.to_string()))
             .header(Header::new("Content-Disposition", disposition(&self.view.name, inline)))
-            // Whatever the file holds, it runs nothing and reaches nothing of ours.
-            .header(Header::new(
-                "Content-Security-Policy",
-                "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
-            ))
+            .header(Header::new("Content-Security-Policy", format!("{sandbox}{policy}")))
             .streamed_body(self.object.reader)
             .ok()
     }

@@ -139,7 +139,7 @@ async fn show_sheet(app: &Arrived, who: Who, id: Id) -> Api<SheetView> {
 }
 
 /// Writes marks and comments.
-#[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = SheetChanges, responses((status = 200, body = SheetView), (status = 422, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = SheetChanges, responses((status = 200, body = SheetView), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[patch("/sheets/<id>", data = "<body>")]
 async fn write_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<SheetChanges>) -> Api<SheetView> {
     let view = sheet_services::write_sheet(app, who.actor(), id.get(), if_match.optional(), &body.0).await?;

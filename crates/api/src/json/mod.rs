@@ -2,6 +2,7 @@
 
 mod accounts;
 mod calls;
+mod description;
 mod dossiers;
 mod forms;
 mod jury;
@@ -14,7 +15,9 @@ use rocket::{Catcher, Route, catch, catchers, get, routes};
 use utoipa::OpenApi;
 
 use crate::answer::{Answer, ApiError, ProblemBody};
-use crate::guards::Refusal;
+use crate::guards::{self, Refusal};
+
+pub(crate) use description::operation_id;
 
 type Api<T> = Result<Answer<T>, ApiError>;
 
@@ -41,29 +44,10 @@ type Api<T> = Result<Answer<T>, ApiError>;
 )]
 struct Description;
 
-/// The description, each operation named after its method and path: function names of several modules are the same.
+/// The description as it is given out: what the handlers say, completed.
 pub(crate) fn openapi_text() -> String {
-    let mut description = Description::openapi();
-    for (path, item) in &mut description.paths.paths {
-        let methods = [
-            ("get", &mut item.get),
-            ("put", &mut item.put),
-            ("post", &mut item.post),
-            ("delete", &mut item.delete),
-            ("patch", &mut item.patch),
-        ];
-        for (method, operation) in methods {
-            if let Some(operation) = operation {
-                operation.operation_id = Some(operation_id(method, path));
-            }
-        }
-    }
-    description.to_pretty_json().unwrap_or_default()
-}
-
-/// `get-rankings-id-lots-lot-figure`.
-pub(crate) fn operation_id(method: &str, path: &str) -> String {
-    format!("{method}{path}").replace(['{', '}'], "").replace(['/', '.'], "-")
+    let said = serde_json::to_value(Description::openapi()).unwrap_or_default();
+    serde_json::to_string_pretty(&description::complete(said)).unwrap_or_default()
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -102,9 +86,14 @@ pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
         401 => Error::new(Kind::SignInFirst, "sign-in-first"),
         403 => Error::new(Kind::Forbidden, "not-yours"),
         413 => Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(2 * 1024 * 1024)),
-        400 | 415 => Error::new(Kind::Invalid, "bad-request"),
+        400 => Error::new(Kind::Malformed, "bad-request"),
+        415 => Error::new(Kind::Invalid, "bad-request"),
         503 => Error::new(Kind::Unavailable, "unavailable"),
         500..=599 => Error::internal(format!("caught {status}")),
+        // Where a handler stood but took no such id, the address is not that of anything.
+        404 if request.route().is_none() && !guards::methods_at(request).is_empty() => {
+            Error::new(Kind::WrongMethod, "wrong-method")
+        }
         _ => Error::not_found(),
     }
 }

@@ -107,7 +107,7 @@ async fn figure(app: &Arrived, who: Who, id: Id, lot: &str, figure: &str) -> Res
 }
 
 /// Records a decision.
-#[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody), (status = 412, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/decision", data = "<body>")]
 async fn decide(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<NewDecision>) -> Api<DecisionView> {
     let amount_cents = match &body.0.amount {

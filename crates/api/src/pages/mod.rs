@@ -189,7 +189,7 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
     match app.views.page("pages/error.html", &context) {
         Ok(html) => {
             let answer = (status, (ContentType::HTML, html)).respond_to(request)?;
-            Ok(crate::answer::retry_after(error, answer))
+            Ok(crate::answer::with_hints(error, request, answer))
         }
         Err(error) => {
             tracing::error!(%error, "the error page failed");
@@ -306,7 +306,7 @@ pub(crate) const fn is_of_form(error: &Error) -> bool {
 #[catch(default)]
 async fn refused(status: Status, request: &Request<'_>) -> PageError {
     let error = crate::json::refusal(status, request);
-    if status == Status::NotFound {
+    if matches!(error.kind, Kind::NotFound | Kind::WrongMethod) {
         // No handler has asked: whoever mistypes an address is not signed out for that.
         let _ = request.guard::<Who>().await;
     }

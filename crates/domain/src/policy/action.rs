@@ -157,6 +157,8 @@ actions! {
     DiscardDossier => "dossier.discard", DossierId;
     /// Take back that it was thrown away or withdrawn.
     RestoreDossier => "dossier.restore", DossierId;
+    /// Erase it with all that hangs on it, once it need not be kept.
+    EraseDossier => "dossier.erase", DossierId;
     /// Count dossiers.
     CountDossiers => "dossiers.count", CallId;
     /// List filed dossiers.

@@ -10,7 +10,7 @@ use ami_documents::DecisionRow;
 use ami_domain::call::time_zone;
 use ami_domain::decision::{Decision, DecisionKind, Stale};
 use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::ids::{AccountId, DossierId};
+use ami_domain::ids::{AccountId, DossierId, RankingId};
 use ami_domain::policy::{Action, Subject, decide};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,6 +23,9 @@ use crate::part::{Page, Part};
 use crate::rankings::Standing;
 use crate::{Actor, Arrival, Error, Kind, Result, rankings};
 
+/// The list's name in its cursors.
+const LIST: &str = "decisions";
+
 /// A line of the list of decisions.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DecisionLine {
@@ -32,7 +35,7 @@ pub struct DecisionLine {
     pub lot: String,
     /// The lot's name.
     pub lot_label: String,
-    /// In the newest ranking.
+    /// In the newest ranking, or the one that was so when the list was begun.
     pub rank: Option<usize>,
     /// Whether it shares its rank.
     pub ex_aequo: bool,
@@ -96,20 +99,28 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
-/// The same, in parts.
+/// Where a line stands: the ranking that orders the list, lot, rank, number.
+type Place = (Option<Uuid>, String, usize, i64);
+
+/// The same, in parts. A list that was begun goes on in the order of the ranking that was the newest then.
 pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranked = rankings::standings(app, who, &call).await?;
-    let newest = app.newest_ranking(call.id).await?.filter(|_| !ranked.is_empty());
-    let place = |(id, lot, number): &(DossierId, String, i64)| (lot.clone(), rank(&ranked, *id), *number);
+    let (by, ranked) = match part.after::<Place>(LIST)? {
+        None => rankings::standings_of(app, who, &call, None).await?,
+        Some((None, ..)) => (None, Arc::default()),
+        Some((Some(id), ..)) => rankings::standings_of(app, who, &call, Some(id.into())).await?,
+    };
+    let place = |(id, lot, number): &(DossierId, String, i64)| {
+        (by.map(RankingId::uuid), lot.clone(), rank(&ranked, *id), *number)
+    };
     let load = async {
         let mut all = dossiers::filed_places(conn, call.id).await?;
         all.sort_by_cached_key(place);
         Ok(Arc::new(all))
     };
-    let all = app.lately("places", format!("{} {:?}", call.id, newest.map(|r| r.id)), load).await?;
-    let page = part.cut_of("decisions", &all, place)?;
+    let all = app.lately("places", format!("{} {by:?}", call.id), load).await?;
+    let page = part.cut_of(LIST, &all, place)?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
     let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
