@@ -1,7 +1,7 @@
 //! Fills an empty database with a large call, for measuring: the demonstration, whose call in marking then grows to as many
 //! dossiers as are asked for, with twenty jurors and five signed sheets on each.
 //!
-//! `cargo run --release --package ami --example many -- --database-url URL --data FOLDER --dossiers 400`
+//! `cargo run --package ami --example many -- --database-url URL --data FOLDER --dossiers 400`
 //!
 //! Rows are written directly, without their journal: never a database that anybody needs. Prints what a benchmark asks for, a
 //! name and a value a line.

@@ -41,7 +41,7 @@ pub(crate) struct HttpArgs {
     /// The program that is measured, in place of the one built here.
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// The profile that the program and the filling are built with.
+    /// The profile that the program is built with.
     #[arg(long, default_value = "release")]
     profile: String,
 }
@@ -143,19 +143,22 @@ pub(crate) fn bench(args: &HttpArgs) -> Result<(), String> {
     table.end(args)
 }
 
+/// The program in the profile that is measured; what fills the database in that of the tests, whose dependencies it has.
 fn build(root: &Path, args: &HttpArgs) -> Result<(PathBuf, PathBuf), String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root).args(["build", "--profile", &args.profile, "--package", "ami", "--example", "many"]);
-    if args.binary.is_none() {
-        cargo.args(["--bin", "ami"]);
+    let cargo = |what: &[&str]| {
+        let status =
+            Command::new(env!("CARGO")).current_dir(root).args(["build", "--package", "ami"]).args(what).status();
+        let status = status.map_err(|e| format!("cargo build: {e}"))?;
+        if status.success() { Ok(()) } else { Err(format!("cargo build: {status}")) }
+    };
+    cargo(&["--example", "many"])?;
+    let many = root.join("target/debug/examples/many");
+    if let Some(binary) = &args.binary {
+        return Ok((binary.clone(), many));
     }
-    let status = cargo.status().map_err(|e| format!("cargo build: {e}"))?;
-    if !status.success() {
-        return Err(format!("cargo build: {status}"));
-    }
+    cargo(&["--profile", &args.profile, "--bin", "ami"])?;
     let folder = root.join("target").join(if args.profile == "dev" { "debug" } else { &args.profile });
-    let binary = args.binary.clone().unwrap_or_else(|| folder.join("ami"));
-    Ok((binary, folder.join("examples/many")))
+    Ok((folder.join("ami"), many))
 }
 
 fn run(command: &mut Command) -> Result<String, String> {
