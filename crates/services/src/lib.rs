@@ -18,6 +18,7 @@ pub mod calls;
 pub mod check;
 mod contents;
 pub mod decisions;
+pub mod deliberations;
 pub mod deposits;
 pub mod documents;
 pub mod dossiers;

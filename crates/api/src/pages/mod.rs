@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod applicant;
+mod deliberations;
 mod forms;
 mod jury;
 mod officer;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(account::routes());
     all.extend(api::routes());
     all.extend(applicant::routes());
+    all.extend(deliberations::routes());
     all.extend(jury::routes());
     all.extend(officer::routes());
     all
