@@ -80,6 +80,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000012_deliberations",
+                text: Text::Both(include_str!("m20261125_000012_deliberations.sql")),
+                history: DELIBERATION_HISTORY,
+            }),
+            Box::new(Sql {
                 name: "m20261125_000013_discarded",
                 text: Text::Both(include_str!("m20261125_000013_discarded.sql")),
                 history: &[],
@@ -135,6 +140,12 @@ const HISTORY: &[History] = &[
     History { table: "deposits", keys: &[&["id"], &["dossier_id", "version"]], erasable: true },
     History { table: "deposit_changes", keys: &[&["id"]], erasable: true },
     History { table: "sheet_reopenings", keys: &[&["id"]], erasable: true },
+];
+
+/// What the assembly was given, and what was recorded of it.
+const DELIBERATION_HISTORY: &[History] = &[
+    History { table: "deliberation_decisions", keys: &[&["deliberation_id", "dossier_id"]], erasable: false },
+    History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
 ];
 
 impl MigrationName for Sql {

@@ -21,7 +21,7 @@ use sea_orm::Statement;
 use serde_json::json;
 
 /// Each table of history with a column of its own.
-const HISTORY: [(&str, &str); 11] = [
+const HISTORY: [(&str, &str); 13] = [
     ("journal", "hash"),
     ("journal_heads", "hash"),
     ("call_versions", "sha256"),
@@ -33,6 +33,8 @@ const HISTORY: [(&str, &str); 11] = [
     ("deposits", "content_sha256"),
     ("deposit_changes", "kind"),
     ("evidence_keys", "public"),
+    ("deliberation_decisions", "kind"),
+    ("deliberation_history", "reason"),
 ];
 
 async fn sql(world: &World, statement: &str) -> Result<u64, String> {
@@ -76,6 +78,10 @@ async fn history(world: &World) -> (Person, String) {
     world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok();
     let decided = json!({ "decision": "refused", "reason": "Notation insuffisante." });
     world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
+    world.advance(&officer, "plenary").await;
+    world.advance(&officer, "deliberation").await;
+    let sitting = json!({ "number": "1", "date": "2027-07-01", "dossiers": [dossier] });
+    world.post(&officer, "/calls/AMI-ALI-2027/deliberations", sitting).await.ok();
     journal::link(&world.app.now()).await.unwrap();
     sign_heads(&world.app.now()).await.unwrap();
     (officer, dossier)

@@ -112,12 +112,14 @@ pub enum Constraint {
     IdempotencyKey,
     /// The document was made already.
     Document,
+    /// A deliberation of the call has this number already.
+    DeliberationNumber,
     /// Any other one.
     Other,
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 11] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 12] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_live_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
@@ -129,6 +131,7 @@ const CONSTRAINTS: [(Constraint, &str, &str); 11] = [
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
     (Constraint::Document, "uq_documents_subject", "documents.kind, documents.subject, documents.version"),
+    (Constraint::DeliberationNumber, "uq_deliberations_number", "deliberations.call_id, deliberations.number"),
 ];
 
 /// A result of this crate.

@@ -18,6 +18,8 @@ macro_rules! entities {
     )*};
 }
 
+pub(crate) mod deliberation;
+
 entities! {
     accounts = "accounts" {
         #[sea_orm(primary_key, auto_increment = false)]

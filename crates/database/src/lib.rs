@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod attempts;
 pub mod calls;
 mod connection;
+pub mod deliberations;
 pub mod deposits;
 pub mod documents;
 pub mod dossiers;

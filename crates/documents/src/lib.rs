@@ -3,6 +3,7 @@
 //! Knows no database and no clock. To add a document: a struct of what it shows in a module of its own, a function that draws it
 //! with the `canvas` module, and a test that reads its text back.
 
+mod annex;
 mod booklet;
 mod canvas;
 mod figure;
@@ -18,6 +19,7 @@ mod tags;
 
 use thiserror::Error;
 
+pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
 pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
 pub use ranking::{

@@ -23,6 +23,7 @@ pub mod award;
 pub mod call;
 pub mod completeness;
 pub mod decision;
+pub mod deliberation;
 pub mod deposit;
 pub mod dossier;
 pub mod form;

@@ -269,7 +269,10 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::ReadAssignments
         | Action::AssignDossier
         | Action::ComputeRanking
-        | Action::ReadDecisions => officer(action, standing, subject),
+        | Action::ReadDecisions
+        | Action::GatherDecisions
+        | Action::MakeExecutory
+        | Action::CorrectDeliberation => officer(action, standing, subject),
         Action::ReviewDossier | Action::ExamineDossier | Action::Decide | Action::ConfirmDecision => {
             review(action, standing, subject)
         }
@@ -338,6 +341,8 @@ fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
     let now = match action {
         Action::AssignDossier => matches!(call.phase, Phase::Closed | Phase::Admissibility | Phase::Marking),
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
+        Action::GatherDecisions => matches!(call.phase, Phase::Deliberation | Phase::Notified),
+        Action::MakeExecutory | Action::CorrectDeliberation => call.phase >= Phase::Deliberation,
         _ => true,
     };
     when(now, Denial::NotNow)?;

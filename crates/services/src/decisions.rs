@@ -119,6 +119,11 @@ impl Grounds {
         Ok(looked_at.and_then(|(_, opinion)| opinion))
     }
 
+    /// The newest ranking.
+    pub(crate) fn newest(&self) -> Option<RankingId> {
+        self.newest.as_ref().map(|r| r.id)
+    }
+
     /// Why a decision on a dossier in this state is stale, if it is.
     pub(crate) fn stale(&self, decision: &Decision, state: DossierStateName) -> Option<Stale> {
         let upsets = self.upsets.get(&decision.dossier).copied().unwrap_or_default();

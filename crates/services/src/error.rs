@@ -193,6 +193,9 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Constraint(Constraint::OrganisationSiret) => Self::new(Kind::Conflict, "siret-registered"),
             DatabaseError::Constraint(Constraint::Invitation) => Self::new(Kind::Conflict, "invitation-exists"),
+            DatabaseError::Constraint(Constraint::DeliberationNumber) => {
+                Self::new(Kind::Conflict, "deliberation-exists")
+            }
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
             DatabaseError::Constraint(

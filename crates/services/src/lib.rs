@@ -20,6 +20,7 @@ pub mod check;
 mod contents;
 pub mod cores;
 pub mod decisions;
+pub mod deliberations;
 pub mod deposits;
 pub mod discards;
 pub mod documents;

@@ -29,6 +29,12 @@ fn words(day: Date) -> String {
     format!("{weekday} {number} {month} {}", day.year())
 }
 
+/// `15 mars 2027`, as a letter says it.
+pub fn civil(day: Date) -> String {
+    let words = words(day);
+    words.split_once(' ').map_or_else(String::new, |(_, rest)| rest.to_owned())
+}
+
 /// `lundi 15 mars 2027`, in Europe/Paris.
 pub fn date(at: Timestamp) -> String {
     words(at.to_zoned_datetime(time_zone()).date())

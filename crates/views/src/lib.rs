@@ -22,7 +22,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assets::{Asset, asset, assets};
-pub use format::{date, date_time, fixed, hour, iban, integer, money, percent, siret, size};
+pub use format::{civil, date, date_time, fixed, hour, iban, integer, money, percent, siret, size};
 
 static_loader! {
     static LOCALES = {

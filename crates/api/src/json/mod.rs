@@ -2,6 +2,7 @@
 
 mod accounts;
 mod calls;
+mod deliberations;
 mod description;
 mod dossiers;
 mod forms;
@@ -39,6 +40,8 @@ type Api<T> = Result<Answer<T>, ApiError>;
         jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
         rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
+        deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
+        deliberations::acts, deliberations::annex, deliberations::annex_pdf,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -54,6 +57,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let mut all = routes![openapi];
     all.extend(accounts::routes());
     all.extend(calls::routes());
+    all.extend(deliberations::routes());
     all.extend(dossiers::routes());
     all.extend(forms::routes());
     all.extend(jury::routes());

@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod applicant;
+mod deliberations;
 mod forms;
 mod jury;
 mod officer;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(applicant::routes());
     all.extend(sections::routes());
     all.extend(reading::routes());
+    all.extend(deliberations::routes());
     all.extend(jury::routes());
     all.extend(officer::routes());
     all

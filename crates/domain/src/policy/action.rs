@@ -209,6 +209,12 @@ actions! {
     ConfirmDecision => "decision.confirm", DossierId;
     /// Read and export decisions.
     ReadDecisions => "decision.read", CallId;
+    /// Put decisions before the assembly.
+    GatherDecisions => "deliberation.gather", CallId;
+    /// Record that a deliberation has its effects.
+    MakeExecutory => "deliberation.executory", CallId;
+    /// Correct what was recorded of a deliberation.
+    CorrectDeliberation => "deliberation.correct", CallId;
 }
 
 /// Answers for an action known to the compiler.

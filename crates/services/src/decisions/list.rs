@@ -9,6 +9,7 @@ use ami_database::{accounts, dossiers};
 use ami_documents::DecisionRow;
 use ami_domain::call::time_zone;
 use ami_domain::decision::{Decision, DecisionKind, Stale};
+use ami_domain::deliberation::DecisionStage;
 use ami_domain::dossier::{Dossier, DossierStateName};
 use ami_domain::ids::{AccountId, DossierId, RankingId};
 use ami_domain::policy::{Action, Subject, decide};
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Grounds, OverrideView, override_view};
+use crate::deliberations::{Stages, stages};
 use crate::filed::Filings;
 use crate::part::{Page, Part};
 use crate::rankings::Standing;
@@ -69,6 +71,9 @@ pub struct DecisionLine {
     /// The published rules that it goes beyond, and why.
     #[serde(rename = "override")]
     pub overridden: Option<OverrideView>,
+    /// How far the decision is: `proposed`, `gathered`, `executory` or `notified`.
+    #[schema(value_type = Option<String>)]
+    pub stage: Option<DecisionStage>,
 }
 
 /// The call, to whoever may read its decisions now.
@@ -95,7 +100,7 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
-    let taken = Taken { decisions, grounds, people };
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, &call).await? };
     Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
@@ -126,7 +131,8 @@ pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let shown: Vec<DossierId> = filed.keys().copied().collect();
-    let taken = Taken { decisions, grounds: Grounds::read(app, call.id, Some(&shown)).await?, people };
+    let grounds = Grounds::read(app, call.id, Some(&shown)).await?;
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, &call).await? };
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
     let lines = lines.map(|d| line(d, &filings, &ranked, &taken)).collect();
     Ok(Page { items: lines, next: page.next })
@@ -184,6 +190,7 @@ struct Taken {
     decisions: BTreeMap<DossierId, Decision>,
     grounds: Grounds,
     people: BTreeMap<AccountId, (String, String)>,
+    stages: Stages,
 }
 
 fn line(d: &Dossier, filings: &Filings, ranked: &Ranked, taken: &Taken) -> DecisionLine {
@@ -214,6 +221,7 @@ fn line(d: &Dossier, filings: &Filings, ranked: &Ranked, taken: &Taken) -> Decis
         decided_by: by.map(|(name, _)| name.clone()),
         stale: decision.and_then(|x| taken.grounds.stale(x, d.state_name())),
         overridden: decision.and_then(override_view),
+        stage: decision.map(|x| taken.stages.of(x)),
     }
 }
 
