@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::decisions::Grounds;
 use crate::filed::Filings;
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call, rankings};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, rankings};
 
 pub(crate) use annex::draw as draw_annex;
 pub use annex::{AnnexLine, AnnexLot, AnnexRecord, annex_pdf, show_annex};
@@ -302,7 +302,7 @@ pub async fn gather_decisions(
     code: &str,
     new: NewDeliberation,
 ) -> Result<DeliberationView> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::GatherDecisions, who, &Subject::call(call.facts(app.at)))?;
     let held_on = read_day("/date", &new.date)?;
     let link = if new.link.trim().is_empty() { app.settings.url(&format!("/appels/{code}")) } else { new.link };
@@ -546,7 +546,7 @@ pub async fn list_acts(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -
 /// The deliberations of a call, the last one first.
 pub async fn list_deliberations(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<DeliberationSummary>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadDecisions, who, &Subject::call(call.facts(app.at)))?;
     let all = rows::of_call(conn, call.id).await?;
     let gathered = rows::gathered_by(conn, all.iter().map(|d| d.id)).await?;
@@ -564,7 +564,7 @@ pub async fn list_deliberations(app: &Arrival, who: Option<&Actor>, code: &str) 
 /// The decisions of a call that no deliberation has taken, by lot and number.
 pub async fn list_waiting(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<Waiting>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadDecisions, who, &Subject::call(call.facts(app.at)))?;
     let taken = decided::decisions(conn, call.id).await?;
     let stages = stages(conn, &call).await?;
