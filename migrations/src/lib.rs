@@ -74,6 +74,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000009_overrides.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000014_jury",
+                text: Text::Both(include_str!("m20261125_000014_jury.sql")),
+                history: JURY_HISTORY,
+            }),
         ]
     }
 }
@@ -121,6 +126,9 @@ const HISTORY: &[History] = &[
     History { table: "deposit_changes", keys: &[&["id"]], erasable: true },
     History { table: "sheet_reopenings", keys: &[&["id"]], erasable: true },
 ];
+
+/// What jurors ask for and what was answered.
+const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

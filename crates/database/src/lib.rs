@@ -24,6 +24,7 @@ pub mod mails;
 pub mod objects;
 pub mod organisations;
 pub mod rankings;
+pub mod reopenings;
 pub mod sign_ins;
 pub mod upsets;
 mod writer;

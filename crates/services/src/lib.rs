@@ -12,6 +12,7 @@
 pub mod access;
 pub mod accounts;
 mod app;
+pub mod assigning;
 pub mod attempts;
 mod awards;
 pub mod calls;
@@ -29,6 +30,7 @@ pub mod installation;
 pub mod jobs;
 pub mod journal;
 pub mod jury;
+pub mod locking;
 pub mod members;
 pub mod organisations;
 pub mod outbox;
@@ -106,7 +108,7 @@ async fn about_for_seat(
     Ok(subject.with_assignment(AssignmentFacts {
         assigned: sheet.is_some(),
         locked: sheet.as_ref().is_some_and(ami_domain::sheet::Sheet::is_locked),
-        reopened: sheet.as_ref().is_some_and(|s| s.reopening().is_some()),
+        reopened: sheet.as_ref().is_some_and(|s| s.is_reopened(at)),
         recused: ami_domain::jury::is_recused(&recusals, seat.id, dossier.id, &dossier.lot),
         own_sheet: true,
     }))

@@ -7,6 +7,7 @@ mod forms;
 mod jury;
 mod officer;
 mod public;
+mod sheet;
 
 use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(jury::routes());
+    all.extend(sheet::routes());
     all.extend(officer::routes());
     all
 }
