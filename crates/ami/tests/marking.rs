@@ -1,5 +1,5 @@
 //! A juror's work: what cannot be read erases nothing, marking ends at its hour, a signed sheet is opened again, an abstention is
-//! neither zero nor counted, and what was withdrawn is marked no more; on each database.
+//! neither zero nor counted, what was withdrawn is marked no more, and who marks what is proposed; on each database.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -261,6 +261,72 @@ async fn a_conflict_with_a_structure_covers_all_its_dossiers() {
         assert_eq!(jury::form(&world, juror, path, &form).await.status, 303);
         assert_eq!(world.get(juror, &format!("/dossiers/{}", scene.dossiers[0].1)).await.status, 404);
         assert_eq!(world.get(juror, &format!("/dossiers/{}", scene.dossiers[1].1)).await.status, 200);
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_proposal_is_even_keeps_what_stands_and_says_what_is_impossible() {
+    for database in databases() {
+        let world = World::new(database).await;
+        let scene = jury::marking(&world, 3, 3).await;
+        let officer = &scene.officer;
+        jury::sign(&world, &scene.jurors[0], &scene.dossiers[0].1, 3).await;
+        let take_all = |juror: &jury::Juror, but: usize| {
+            let remove: Vec<&String> = scene.dossiers.iter().map(|(_, id)| id).skip(but).collect();
+            json!({ "seat": juror.seat, "remove": remove })
+        };
+        let changes = json!({ "changes": [
+            take_all(&scene.jurors[0], 1), take_all(&scene.jurors[1], 0), take_all(&scene.jurors[2], 0),
+        ]});
+        let done = world.post(officer, &format!("{CALL}/assignments/changes"), changes).await;
+        assert_eq!(done.status, 204, "{}", done.text());
+        // A sheet that is signed is not taken away, nor anything else in the same request.
+        let both = json!({ "changes": [
+            { "seat": scene.jurors[1].seat, "add": [scene.dossiers[1].1] }, take_all(&scene.jurors[0], 0),
+        ]});
+        let refused = world.post(officer, &format!("{CALL}/assignments/changes"), both).await;
+        assert_eq!(refused.problem(), (409, "assign-locked".into()));
+        jury::recuse(&world, &scene, &scene.jurors[1], &scene.dossiers[2].1).await;
+        jury::recuse(&world, &scene, &scene.jurors[2], &scene.dossiers[2].1).await;
+
+        let path = format!("{CALL}/assignments/proposal");
+        assert_eq!(world.post(officer, &path, json!({ "per_dossier": 0 })).await.status, 422);
+        assert_eq!(world.post(&scene.jurors[0].person, &path, json!({ "per_dossier": 2 })).await.status, 403);
+        let found = world.post(officer, &path, json!({ "per_dossier": 2 })).await.ok();
+        let impossible = &found["impossible"][0];
+        assert_eq!((&impossible["number"], &impossible["available"]), (&json!("ALI27-0003"), &json!(1)));
+        assert_eq!(impossible["recused"], json!(["J2", "J3"]));
+        let seats = |n: usize, key: &str| found["assignments"][n][key].as_array().unwrap().len();
+        assert_eq!((seats(0, "seats"), seats(0, "added")), (2, 1), "the signed sheet stays: {found}");
+        assert_eq!((seats(1, "seats"), seats(2, "seats")), (2, 1));
+        let loads: i64 = found["loads"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
+        assert_eq!(loads, 5);
+        // Who knows a lot is preferred where that costs nothing.
+        let knows =
+            json!({ "per_dossier": 1, "expertise": { (scene.jurors[2].seat.as_str()): [scene.dossiers[1].1] } });
+        let known = world.post(officer, &path, knows).await.ok();
+        assert_eq!(known["assignments"][1]["experts"], json!([scene.jurors[2].seat]));
+
+        // The page shows it, and what is kept is what was looked at.
+        let page = "/gestion/AMI-ALI-2027/affectations/proposition";
+        let shown = jury::page(&world, officer, &format!("{page}?par=2")).await.text();
+        assert!(shown.contains("déport de J2, J3") && shown.contains("Affecter ainsi"), "{shown}");
+        let stale = jury::form(&world, officer, page, "per_dossier=2&digest=x").await;
+        assert_eq!(stale.status, 409);
+        let form = format!("per_dossier=2&digest={}", found["digest"].as_str().unwrap());
+        assert_eq!(jury::form(&world, officer, page, &form).await.status, 303);
+        let again = world.post(officer, &path, json!({ "per_dossier": 2 })).await.ok();
+        assert!(again["assignments"].as_array().unwrap().iter().all(|a| a["added"] == json!([])), "{again}");
+        // One form saves the whole table: what is shown and not ticked is taken back.
+        let table = "/gestion/AMI-ALI-2027/affectations";
+        let dossier = &scene.dossiers[1].1;
+        let form = format!("page=1&shown={dossier}&assign={dossier}.{}", scene.jurors[0].seat);
+        assert_eq!(jury::form(&world, officer, table, &form).await.status, 303);
+        let rows = world.get(officer, &format!("{CALL}/assignments")).await.ok();
+        let row = rows["items"].as_array().unwrap().iter().find(|r| r["dossier"] == json!(dossier)).unwrap();
+        let states: Vec<&str> = row["seats"].as_array().unwrap().iter().filter_map(|c| c["state"].as_str()).collect();
+        assert_eq!(states, ["assigned", "none", "none"]);
         world.end().await;
     }
 }
