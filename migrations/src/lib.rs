@@ -90,6 +90,11 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000014_jury",
+                text: Text::Both(include_str!("m20261125_000014_jury.sql")),
+                history: JURY_HISTORY,
+            }),
+            Box::new(Sql {
                 name: "m20261125_000015_lists",
                 text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],
@@ -144,9 +149,11 @@ const HISTORY: &[History] = &[
 
 /// What the assembly was given, and what was recorded of it.
 const DELIBERATION_HISTORY: &[History] = &[
-    History { table: "deliberation_decisions", keys: &[&["deliberation_id", "dossier_id"]], erasable: false },
+    History { table: "deliberation_decisions", keys: &[&["id"], &["deliberation_id", "dossier_id"]], erasable: true },
     History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
 ];
+/// What jurors ask for and what was answered.
+const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

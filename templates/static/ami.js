@@ -107,7 +107,8 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
         const revision = form.querySelector("input[name=revision]");
         if (revision && body.revision !== undefined) revision.value = body.revision;
         const wrong = body.problems ?? 0;
-        well(wrong ? `Enregistré. ${wrong} ${wrong > 1 ? "réponses" : "réponse"} à corriger.` : "Enregistré.");
+        const named = (body.wrong ?? []).map((w) => w.detail).join(" ");
+        well(named ? `Enregistré, sauf : ${named}` : wrong ? `Enregistré. ${wrong} ${wrong > 1 ? "réponses" : "réponse"} à corriger.` : "Enregistré.");
       } else if (answer.status === 401) {
         failed("Non enregistré : votre session a expiré. Votre texte est gardé ici.", ["Se connecter dans un nouvel onglet", "/connexion"]);
       } else failed(`Non enregistré : ${body.detail ?? "réessayez."}`);
@@ -196,11 +197,73 @@ if (total) {
       const checked = group.querySelector("input:checked");
       if (!checked || checked.value === "") continue;
       marked += 1;
+      if (checked.value === "abstention") continue;
       sum += Number(group.dataset.weight) * (Number(checked.value) - Number(group.dataset.min)) / (Number(group.dataset.max) - Number(group.dataset.min));
     }
     say(total, `${sum.toFixed(2).replace(".", ",")} points pour ${marked} ${marked > 1 ? "critères" : "critère"} sur ${groups.length}`);
   };
   document.addEventListener("change", compute);
   compute();
+}
+// The comment that a mark asks for: how many characters are there, of how many.
+for (const give of document.querySelectorAll(".give[data-comment-min]")) {
+  const out = give.querySelector("[data-asked]");
+  const area = give.querySelector("textarea");
+  const marks = give.dataset.commentMarks.split(",");
+  const min = Number(give.dataset.commentMin);
+  const count = () => {
+    const mark = give.querySelector("input:checked")?.value;
+    const n = [...area.value.trim()].length;
+    const asked = mark !== undefined && marks.includes(mark);
+    say(out, asked ? `demandé : ${n} caractères sur ${min} au moins${n < min ? "" : ", c'est assez"}` : "");
+  };
+  give.addEventListener("input", count);
+  count();
+}
+
+// Marking by keyboard: digits mark, arrows move, n goes to the next mark to give, ? shows the keys.
+const gives = [...document.querySelectorAll(".give:not(:disabled)")];
+const keys = document.querySelector("[data-keys]");
+if (gives.length && keys) {
+  keys.hidden = false;
+  let current = null, typed = "", since = 0;
+  const here = () => document.activeElement?.closest?.(".give") ?? current;
+  const go = (give) => {
+    if (!give) return;
+    current = give;
+    give.closest(".criterion").scrollIntoView({ block: "start" });
+    (give.querySelector("input:checked") ?? give.querySelector("input")).focus({ preventScroll: true });
+  };
+  const open = (give) => !give.querySelector("input:checked");
+  const mark = (digit) => {
+    const give = here() ?? gives.find(open) ?? gives[0];
+    const now = Date.now();
+    const find = (value) => [...give.querySelectorAll("input[type=radio]")].find((r) => r.value === value);
+    // A second digit makes 10 of 1 and 0, where the scale has it.
+    const longer = now - since < 900 && give === current ? find(typed + digit) : undefined;
+    const radio = longer ?? find(digit);
+    if (!radio) return false;
+    typed = longer ? typed + digit : digit;
+    since = now;
+    current = give;
+    radio.checked = true;
+    radio.focus({ preventScroll: true });
+    radio.dispatchEvent(new Event("input", { bubbles: true }));
+    radio.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.matches("textarea, select, input:not([type=radio])")) return;
+    const at = gives.indexOf(here());
+    let done = true;
+    if (/^[0-9]$/.test(event.key)) done = mark(event.key);
+    else if (event.key === "ArrowDown") go(gives[Math.min(at + 1, gives.length - 1)]);
+    else if (event.key === "ArrowUp") go(gives[Math.max(at - 1, 0)]);
+    else if (event.key === "n") go([...gives.slice(at + 1), ...gives.slice(0, at + 1)].find(open));
+    else if (event.key === "?") { keys.open = !keys.open; keys.querySelector("summary").focus(); }
+    else done = false;
+    if (done) event.preventDefault();
+  });
 }
 document.getElementById("erreurs")?.focus();

@@ -7,11 +7,13 @@ use ami_domain::dossier::InadmissibleReason;
 use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_services::answers::{self, OnInvalid, Seen};
+use ami_services::assigning::SeatChange;
 use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
-use ami_services::sheets::SheetChanges;
+use ami_services::sheets::{Given, SheetChanges};
 use ami_services::{
-    Actor, App, Arrival, accounts, calls, deposits, dossiers, jury, organisations, pieces, review, sheets, steps,
+    Actor, App, Arrival, accounts, assigning, calls, deposits, dossiers, jury, locking, organisations, pieces, review,
+    sheets, steps,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};
@@ -297,6 +299,7 @@ impl Loader<'_> {
             .map(|(id, _, _)| Conflict {
                 lot: None,
                 dossier: Some(id.uuid()),
+                organisation: None,
                 reason: RecusalReason::Office,
                 comment: "Mandat à Valfleury-sur-Ourcq.".into(),
             })
@@ -337,8 +340,9 @@ impl Loader<'_> {
             }
         }
         for (seat, list) in &by_seat {
-            let ids: Vec<DossierId> = list.iter().map(|i| filed[*i].0).collect();
-            jury::assign_dossiers(app, Some(officer), &call.code, seats[*seat].into(), &ids, &[]).await?;
+            let add = list.iter().map(|i| filed[*i].0.uuid()).collect();
+            let change = SeatChange { seat: seats[*seat], add, remove: vec![] };
+            assigning::change_assignments(app, Some(officer), &call.code, &[change]).await?;
         }
         let criteria: Vec<String> = call.grid.criteria().map(|c| c.code.clone()).collect();
         for (seat, account) in self.jurors.iter().enumerate() {
@@ -367,7 +371,7 @@ impl Loader<'_> {
                     sheets::write_sheet(app, Some(&actor), sheet.id.into(), None, &changes).await?;
                 }
                 if !left {
-                    sheets::lock_sheet(app, Some(&actor), sheet.id.into(), None).await?;
+                    locking::lock_sheet(app, Some(&actor), sheet.id.into(), None).await?;
                 }
             }
         }
@@ -418,7 +422,7 @@ fn marks(criteria: &[String], mark: impl Fn(usize) -> i64) -> SheetChanges {
     let mut changes = SheetChanges::default();
     for (i, code) in criteria.iter().enumerate() {
         let value = mark(i);
-        changes.marks.insert(code.clone(), Some(value));
+        changes.marks.insert(code.clone(), Some(Given::Mark(value)));
         if matches!(value, 0 | 1 | 5) {
             let words = if value == 5 {
                 "Réponse complète, précise et étayée par des exemples concrets."

@@ -46,6 +46,7 @@ impl Call {
             phase: self.phase(now),
             officers_see_marks_while_marking: self.definition.rules.officers_see_marks_while_marking,
             closes: self.definition.calendar.closes,
+            marking_over: Some(self.definition.calendar.marking_until).filter(|until| now > *until),
         }
     }
 }

@@ -270,6 +270,16 @@ entities! {
         reopened_at: Option<i64>,
         reopened_by: Option<Uuid>,
         reopened_because: Option<String>,
+        reopened_until: Option<i64>,
+    }
+    reopening_requests = "reopening_requests" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        sheet_id: Uuid,
+        sheet_revision: i64,
+        reason: String,
+        at: i64,
+        by_account: Uuid,
     }
     sheet_reopenings = "sheet_reopenings" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -280,6 +290,7 @@ entities! {
         reason: String,
         at: i64,
         by_account: Uuid,
+        until: Option<i64>,
     }
     marks = "marks" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -289,6 +300,7 @@ entities! {
         mark: Option<i64>,
         comment: String,
         updated_at: i64,
+        abstention: Option<String>,
     }
     mark_history = "mark_history" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -300,6 +312,7 @@ entities! {
         revision: i64,
         at: i64,
         by_account: Uuid,
+        abstention: Option<String>,
     }
     rankings = "rankings" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ami_domain::dossier::DossierStateName;
 use ami_domain::grid::{Grid, Mark};
 use ami_domain::ids::{CallId, DossierId, HistoryId, SeatId, SheetId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
@@ -15,7 +16,7 @@ use sea_orm::{
 };
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
-use crate::entities::{accounts, mark_history, marks, recusals, seats, sheets};
+use crate::entities::{accounts, dossiers, mark_history, marks, recusals, seats, sheets};
 use crate::{Result, Tx, calls, upsets};
 
 fn seat(r: seats::Model) -> Result<Seat> {
@@ -178,43 +179,71 @@ pub async fn recusals(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<R
         .collect()
 }
 
-/// Asks a seat for a sheet; an earlier request that was taken back comes to life again with its marks.
+/// Asks a seat for sheets; earlier requests that were taken back come to life again with their marks, those that stand are left.
 pub async fn assign(
     tx: &Tx,
     permit: &Permit<acts::AssignDossier>,
-    id: SheetId,
-    dossier: DossierId,
+    dossiers: &[DossierId],
+    id: impl Fn() -> SheetId,
     now: Timestamp,
 ) -> Result<()> {
     let seat = permit.on();
-    let revived = sheets::Entity::update_many()
-        .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
+    let ids = || dossiers.iter().map(|d| d.uuid());
+    let known: Vec<sea_orm::prelude::Uuid> = sheets::Entity::find()
+        .select_only()
+        .column(sheets::Column::DossierId)
         .filter(sheets::Column::SeatId.eq(seat.uuid()))
-        .filter(sheets::Column::DossierId.eq(dossier.uuid()))
-        .exec(&tx.0)
+        .filter(sheets::Column::DossierId.is_in(ids()))
+        .into_tuple()
+        .all(&tx.0)
         .await?;
-    if revived.rows_affected > 0 {
-        return Ok(());
+    if !known.is_empty() {
+        sheets::Entity::update_many()
+            .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
+            .filter(sheets::Column::SeatId.eq(seat.uuid()))
+            .filter(sheets::Column::DossierId.is_in(known.iter().copied()))
+            .exec(&tx.0)
+            .await?;
     }
-    insert(
-        tx,
-        sheets::Model {
-            id: id.uuid(),
-            seat_id: seat.uuid(),
-            dossier_id: dossier.uuid(),
-            state: "draft".into(),
-            revision: 0,
-            assigned_at: stored(now),
-            assigned_by: permit.by().uuid(),
-            removed_at: None,
-            updated_at: stored(now),
-            locked_at: None,
-            reopened_at: None,
-            reopened_by: None,
-            reopened_because: None,
-        },
-    )
-    .await
+    let new: std::collections::BTreeSet<_> = ids().filter(|dossier| !known.contains(dossier)).collect();
+    for dossier in new {
+        insert(
+            tx,
+            sheets::Model {
+                id: id().uuid(),
+                seat_id: seat.uuid(),
+                dossier_id: dossier,
+                state: "draft".into(),
+                revision: 0,
+                assigned_at: stored(now),
+                assigned_by: permit.by().uuid(),
+                removed_at: None,
+                updated_at: stored(now),
+                locked_at: None,
+                reopened_at: None,
+                reopened_by: None,
+                reopened_because: None,
+                reopened_until: None,
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Where the sheets of a seat on some dossiers stand, kept from other writers until the transaction ends.
+pub async fn hold_sheets(tx: &Tx, seat: SeatId, dossiers: &[DossierId]) -> Result<Vec<String>> {
+    if dossiers.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = sheets::Entity::find()
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::DossierId.is_in(dossiers.iter().map(|d| d.uuid())))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .lock_exclusive()
+        .all(&tx.0)
+        .await?;
+    Ok(rows.into_iter().map(|r| r.state).collect())
 }
 
 /// What may take a request for a sheet back.
@@ -240,7 +269,13 @@ fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
         ("draft", ..) => SheetState::Draft,
         ("locked", Some(at), ..) => SheetState::Locked { at: instant("sheets", "locked_at", r.id, at)? },
         ("reopened", _, Some(at), Some(by), Some(reason)) => {
-            SheetState::Reopened(Reopening { by: by.into(), reason, at: instant("sheets", "reopened_at", r.id, at)? })
+            let until = r.reopened_until.ok_or_else(|| corrupt("sheets", "reopened_until", r.id, "nothing"))?;
+            SheetState::Reopened(Reopening {
+                by: by.into(),
+                reason,
+                at: instant("sheets", "reopened_at", r.id, at)?,
+                until: instant("sheets", "reopened_until", r.id, until)?,
+            })
         }
         _ => return Err(corrupt("sheets", "state", r.id, &r.state)),
     };
@@ -264,7 +299,7 @@ fn entry(r: marks::Model, grid: &Grid) -> Result<(SheetId, String, Entry)> {
         .mark
         .map(|steps| grid.scale.mark_from_steps(steps).map_err(|e| corrupt("marks", "mark", r.sheet_id, e)))
         .transpose()?;
-    Ok((r.sheet_id.into(), r.criterion, Entry { mark, comment: r.comment }))
+    Ok((r.sheet_id.into(), r.criterion, Entry { mark, comment: r.comment, abstained: r.abstention }))
 }
 
 fn with_entries(rows: Vec<sheets::Model>, entries: Vec<marks::Model>, grid: &Grid) -> Result<Vec<Sheet>> {
@@ -311,9 +346,10 @@ pub async fn own_sheet(conn: &impl ConnectionTrait, seat: SeatId, dossier: Dossi
 /// Every sheet that a seat was asked for, without its marks, with how many criteria have one.
 pub async fn marked_sheets(conn: &impl ConnectionTrait, seat: SeatId) -> Result<Vec<(Sheet, usize)>> {
     let marked = Query::select()
-        .expr(marks::Column::Mark.count())
+        .expr(marks::Column::SheetId.count())
         .from(marks::Entity)
         .and_where(Expr::col((marks::Entity, marks::Column::SheetId)).equals((sheets::Entity, sheets::Column::Id)))
+        .and_where(marks::Column::Mark.is_not_null().or(marks::Column::Abstention.is_not_null()))
         .to_owned();
     let rows = sheets::Entity::find()
         .expr_as(Expr::from(marked), "marked")
@@ -393,6 +429,8 @@ pub struct SheetPlace {
     pub dossier: DossierId,
     /// `draft`, `locked` or `reopened`.
     pub state: &'static str,
+    /// Grows at every change.
+    pub revision: i64,
 }
 
 /// Every sheet that is asked for in a call, without its marks, by id.
@@ -411,12 +449,13 @@ pub async fn sheet_places(conn: &impl ConnectionTrait, call: CallId) -> Result<V
     rows.into_iter()
         .map(|r| {
             let sheet = sheet(r, BTreeMap::new())?;
-            Ok(SheetPlace { id: sheet.id, seat: sheet.seat, dossier: sheet.dossier, state: sheet.state.as_str() })
+            let (state, revision) = (sheet.state.as_str(), sheet.revision);
+            Ok(SheetPlace { id: sheet.id, seat: sheet.seat, dossier: sheet.dossier, state, revision })
         })
         .collect()
 }
 
-/// How many sheets each seat of a call was asked for, and how many of them are locked.
+/// How many sheets on admissible dossiers each seat of a call was asked for, and how many of them are locked.
 pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<SeatId, (usize, usize)>> {
     let of_call = Query::select()
         .column(seats::Column::Id)
@@ -429,6 +468,7 @@ pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<B
         .column(sheets::Column::State)
         .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(sheets::Column::SeatId.in_subquery(of_call))
+        .filter(sheets::Column::DossierId.in_subquery(admissible(call)))
         .filter(sheets::Column::RemovedAt.is_null())
         .group_by(sheets::Column::SeatId)
         .group_by(sheets::Column::State)
@@ -443,6 +483,16 @@ pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<B
         *locked += if state == "locked" { n } else { 0 };
     }
     Ok(counts)
+}
+
+/// The dossiers of a call that are examined: neither withdrawn nor found inadmissible.
+fn admissible(call: CallId) -> sea_orm::sea_query::SelectStatement {
+    Query::select()
+        .column(dossiers::Column::Id)
+        .from(dossiers::Entity)
+        .and_where(dossiers::Column::CallId.eq(call.uuid()))
+        .and_where(dossiers::Column::State.eq(DossierStateName::Admissible.as_str()))
+        .to_owned()
 }
 
 /// Which seats were asked for which of some dossiers, and whether their sheet is locked.
@@ -489,6 +539,7 @@ pub async fn save_sheet<A: WritesSheet>(
         .col_expr(sheets::Column::ReopenedAt, Expr::value(reopening.map(|r| stored(r.at))))
         .col_expr(sheets::Column::ReopenedBy, Expr::value(reopening.map(|r| r.by.uuid())))
         .col_expr(sheets::Column::ReopenedBecause, Expr::value(reopening.map(|r| r.reason.clone())))
+        .col_expr(sheets::Column::ReopenedUntil, Expr::value(reopening.map(|r| stored(r.until))))
         .col_expr(sheets::Column::LockedAt, Expr::value(locked_at))
         .col_expr(sheets::Column::Revision, Expr::value(sheet.revision))
         .col_expr(sheets::Column::UpdatedAt, Expr::value(stored(now)))
@@ -512,13 +563,19 @@ pub async fn save_sheet<A: WritesSheet>(
                 criterion: (*criterion).clone(),
                 mark: entry.mark.map(Mark::steps),
                 comment: entry.comment.clone(),
+                abstention: entry.abstained.clone(),
                 updated_at: stored(now),
             }
             .into_active_model(),
         )
     });
     let replace = OnConflict::columns([marks::Column::SheetId, marks::Column::Criterion])
-        .update_columns([marks::Column::Mark, marks::Column::Comment, marks::Column::UpdatedAt])
+        .update_columns([
+            marks::Column::Mark,
+            marks::Column::Comment,
+            marks::Column::Abstention,
+            marks::Column::UpdatedAt,
+        ])
         .to_owned();
     marks::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.0).await?;
     let rows = entries.iter().map(|(criterion, entry)| {
@@ -529,6 +586,7 @@ pub async fn save_sheet<A: WritesSheet>(
                 criterion: (*criterion).clone(),
                 mark: entry.mark.map(Mark::steps),
                 comment: entry.comment.clone(),
+                abstention: entry.abstained.clone(),
                 revision: sheet.revision,
                 at: stored(now),
                 by_account: permit.by().uuid(),

@@ -28,6 +28,7 @@ pub mod organisations;
 pub mod places;
 pub mod rankings;
 mod reader;
+pub mod reopenings;
 pub mod sign_ins;
 pub mod upsets;
 mod writer;

@@ -153,6 +153,7 @@ fn document() -> RankingDocument {
         thresholds: vec![ThresholdLine { code: "i".into(), label: "Total".into(), minimum: "55,00".into() }],
         ties: vec!["Groupe A".into(), "Critère A1".into()],
         min_jurors: 3,
+        min_marks: 2,
         value_name: "Moyenne".into(),
         lots: lots.collect(),
         beside: vec![Beside {

@@ -22,8 +22,11 @@ pub struct Grid {
     /// What decides between equal totals, in order.
     #[serde(default)]
     pub ties: Vec<TieBreaker>,
-    /// Fewest valid jurors for a dossier to be ranked.
+    /// Fewest jurors with a valid sheet for a dossier to be ranked.
     pub min_jurors: u32,
+    /// Fewest marks on a criterion, since jurors may abstain; see [`Grid::min_marks`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_marks: Option<u32>,
     /// How their marks become one value per criterion.
     #[serde(default)]
     pub aggregation: Aggregation,
@@ -229,6 +232,12 @@ impl Grid {
         self.criteria().find(|c| c.code == code)
     }
 
+    /// Fewest marks on a criterion for a dossier to be ranked: two unless the call says otherwise, and never more than the jurors that
+    /// it needs.
+    pub fn min_marks(&self) -> u32 {
+        self.min_marks.unwrap_or(2).min(self.min_jurors).max(1)
+    }
+
     /// Sum of the weights.
     pub fn total_weight(&self) -> u64 {
         self.criteria().map(|c| u64::from(c.weight)).sum()
@@ -261,6 +270,9 @@ impl Grid {
         }
         if self.total_weight() == 0 {
             wrong("groups", "the weights add up to nothing".into());
+        }
+        if self.min_marks.is_some_and(|least| least == 0 || least > self.min_jurors) {
+            wrong("min_marks", "from 1 to min_jurors".into());
         }
         if self.min_jurors == 0 {
             wrong("min_jurors", "at least one".into());

@@ -53,6 +53,8 @@ pub struct CallFacts {
     pub officers_see_marks_while_marking: bool,
     /// Last instant of deposits: until then dossiers are sealed.
     pub closes: Timestamp,
+    /// The last instant of individual marking, once it is over.
+    pub marking_over: Option<Timestamp>,
 }
 
 impl CallFacts {
@@ -91,7 +93,7 @@ pub struct AssignmentFacts {
     pub recused: bool,
     /// The sheet is locked.
     pub locked: bool,
-    /// The sheet was locked, and opened again by the chair.
+    /// The sheet was locked, and opened again by the chair: its own deadline still runs.
     pub reopened: bool,
     /// The sheet in question is the seat's own.
     pub own_sheet: bool,
@@ -176,6 +178,11 @@ pub enum Denial {
     },
     /// Marks are their jurors' alone until marking has ended.
     MarksSealed,
+    /// The time for marking is over.
+    MarkingOver {
+        /// The last instant of marking.
+        since: Timestamp,
+    },
 }
 
 impl Denial {
@@ -189,6 +196,7 @@ impl Denial {
             Self::NotNow => "not-now",
             Self::Sealed { .. } => "sealed",
             Self::MarksSealed => "marks-sealed",
+            Self::MarkingOver { .. } => "marking-over",
         }
     }
 
@@ -282,7 +290,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
             when(phase >= Some(Phase::Closed), Denial::NotNow)?;
             if action == Action::ListAssigned { declared(standing) } else { Ok(()) }
         }
-        Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet => juror(action, standing, subject),
+        Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet | Action::AskReopening => {
+            juror(action, standing, subject)
+        }
         Action::ListSheets | Action::ReopenSheet | Action::ImposeRecusal => preside(action, standing, subject),
         Action::ListRankings | Action::ReadRanking | Action::ReadMarks | Action::ReadSeverity => {
             marks(action, standing, subject)
@@ -356,6 +366,7 @@ fn review(action: Action, standing: Standing, subject: &Subject) -> Result<(), D
         || (standing.seat.is_some_and(|s| s.declared)
             && subject.assignment.assigned
             && !subject.assignment.recused
+            && dossier.state == DossierStateName::Admissible
             && !call.phase.sealed());
     if !standing.officer {
         return Err(if knows { Denial::NotYours } else { Denial::Hidden });
@@ -377,13 +388,21 @@ fn juror(action: Action, standing: Standing, subject: &Subject) -> Result<(), De
     when(own && !subject.assignment.recused, Denial::Hidden)?;
     when(!call.phase.sealed(), Denial::Hidden)?;
     when(seat.declared, Denial::DeclareFirst)?;
+    // What was withdrawn or found inadmissible is examined by nobody any more; the marks stay where they are.
+    when(subject.dossier.is_none_or(|d| d.state == DossierStateName::Admissible), Denial::Hidden)?;
+    let facts = subject.assignment;
+    let until_the_jury_has_met = matches!(call.phase, Phase::Marking | Phase::Hearings | Phase::Plenary);
     match action {
         Action::Mark | Action::LockSheet => {
-            let facts = subject.assignment;
-            // What the chair opened again may be put right and signed until the jury has met.
-            let late = facts.reopened && matches!(call.phase, Phase::Hearings | Phase::Plenary);
-            when((call.phase == Phase::Marking || late) && !facts.locked, Denial::NotNow)
+            when(!facts.locked, Denial::NotNow)?;
+            // What the chair opened again may be put right and signed until its own deadline, and until the jury has met.
+            if facts.reopened && until_the_jury_has_met {
+                return Ok(());
+            }
+            when(call.phase == Phase::Marking, Denial::NotNow)?;
+            call.marking_over.map_or(Ok(()), |since| Err(Denial::MarkingOver { since }))
         }
+        Action::AskReopening => when(facts.locked && until_the_jury_has_met, Denial::NotNow),
         _ => Ok(()),
     }
 }
@@ -399,6 +418,7 @@ fn preside(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
         Action::ReopenSheet => {
             let knows = standing.officer || facts.own_sheet && !facts.recused;
             when(chair, if knows { Denial::NotYours } else { Denial::Hidden })?;
+            when(subject.dossier.is_none_or(|d| d.state == DossierStateName::Admissible), Denial::NotNow)?;
             when(marking, Denial::NotNow)
         }
         Action::ImposeRecusal => {

@@ -174,11 +174,12 @@ impl From<Denial> for Error {
             Denial::SignInFirst => Kind::SignInFirst,
             Denial::Hidden => Kind::NotFound,
             Denial::NotYours | Denial::DeclareFirst => Kind::Forbidden,
-            Denial::NotNow | Denial::Sealed { .. } | Denial::MarksSealed => Kind::Conflict,
+            Denial::NotNow | Denial::Sealed { .. } | Denial::MarksSealed | Denial::MarkingOver { .. } => Kind::Conflict,
         };
         let error = Self::new(kind, denial.code());
         match denial {
             Denial::Sealed { closes } => error.with("closes", ami_views::date_time(closes)),
+            Denial::MarkingOver { since } => error.with("since", ami_views::date_time(since)),
             _ => error,
         }
     }

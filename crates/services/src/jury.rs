@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call};
+use crate::{Actor, Arrival, Error, Problem, Result, Work, hold_call};
 
 /// A seat, for officers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -310,67 +310,6 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
         .collect())
 }
 
-/// Asks a seat to mark dossiers, and takes the request for others back.
-///
-/// # Errors
-/// `assign-recused` for a dossier that the seat is excluded from, `assign-state` for one that is not admissible,
-/// `assign-locked` when a locked sheet would be taken away. Nothing changes then.
-pub async fn assign_dossiers(
-    app: &Arrival,
-    who: Option<&Actor>,
-    code: &str,
-    seat: SeatId,
-    add: &[DossierId],
-    remove: &[DossierId],
-) -> Result<()> {
-    let given = (code.to_owned(), seat, add.to_vec(), remove.to_vec());
-    app.write_once(who, given, |work, (code, seat, add, remove)| {
-        Box::pin(async move {
-            let (tx, seat) = (work.tx, *seat);
-            let call = hold_call(tx, code).await?;
-            let subject = Subject::call(call.facts(work.at())).with_seat(seat);
-            let permit = permit::<acts::AssignDossier>(work.who(), &subject)?;
-            if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
-                return Err(Error::not_found());
-            }
-            let named = dossiers::some(tx.read(), add.iter().copied()).await?;
-            let recusals = rows::recusals(tx.read(), call.id).await?;
-            let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
-            for id in add {
-                let dossier = named.get(id).filter(|d| d.call == call.id && d.state_name().was_deposited());
-                let dossier = dossier.ok_or_else(Error::not_found)?;
-                let number = call.definition.dossier_number(dossier.number);
-                if dossier.state_name() != DossierStateName::Admissible {
-                    return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
-                }
-                if is_recused(&recusals, seat, *id, &dossier.lot) {
-                    return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
-                }
-                if !sheets.iter().any(|s| s.dossier == *id) {
-                    rows::assign(tx, &permit, work.id(), *id, work.at()).await?;
-                }
-            }
-            for asked in &sheets {
-                if !remove.contains(&asked.dossier) {
-                    continue;
-                }
-                // Read again to be kept from its juror, who may lock it at this moment.
-                let sheet = rows::sheet_for_update(tx, asked.id, &call.definition.grid).await?;
-                // One that was signed and is being put right is no less its juror's opinion.
-                if sheet.is_some_and(|s| s.is_locked() || s.reopening().is_some()) {
-                    return Err(Error::new(Kind::Conflict, "assign-locked"));
-                }
-            }
-            rows::unassign(tx, &permit, remove, work.at()).await?;
-            let details = json!({ "seat": seat, "added": add, "removed": remove });
-            let subject = ("call", code.clone());
-            work.record(Some(call.id), Some(permit.by()), Action::AssignDossier, subject, details).await?;
-            Ok(())
-        })
-    })
-    .await
-}
-
 /// What a juror needs to declare conflicts.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeclarationView {
@@ -397,6 +336,8 @@ pub struct CandidateView {
     pub lot_label: String,
     /// Who applied.
     pub organisation: String,
+    /// The id of who applied: a conflict may be declared with all its dossiers at once.
+    pub organisation_id: Uuid,
 }
 
 fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
@@ -426,6 +367,7 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
                 lot: d.lot.clone(),
                 lot_label: filings.lot_label(d),
                 organisation: filings.name(d.id),
+                organisation_id: d.organisation.uuid(),
             })
             .collect(),
     })
@@ -440,6 +382,9 @@ pub struct Conflict {
     /// One dossier.
     #[serde(default)]
     pub dossier: Option<Uuid>,
+    /// Every dossier that an organisation has filed in this call.
+    #[serde(default)]
+    pub organisation: Option<Uuid>,
     /// Why.
     #[schema(value_type = String)]
     pub reason: RecusalReason,
@@ -495,20 +440,33 @@ fn declared(
         if let Err(length) = text::bounded(&comment) {
             problems.push(Problem::too_long(&format!("/{i}"), length));
         }
-        match scope(call, filed, conflict) {
-            None => problems.push(wrong("conflict-scope")),
-            Some(scope) => recusals.push(Recusal {
-                id: work.id(),
-                seat,
-                scope,
-                reason: conflict.reason,
-                comment,
-                origin: RecusalOrigin::Declared,
-                at: work.at(),
-            }),
+        let scopes = scopes(call, filed, conflict);
+        if scopes.is_empty() {
+            problems.push(wrong("conflict-scope"));
         }
+        recusals.extend(scopes.into_iter().map(|scope| Recusal {
+            id: work.id(),
+            seat,
+            scope,
+            reason: conflict.reason,
+            comment: comment.clone(),
+            origin: RecusalOrigin::Declared,
+            at: work.at(),
+        }));
     }
     if problems.is_empty() { Ok(recusals) } else { Err(Error::invalid(problems)) }
+}
+
+/// What a conflict is about: a lot, a filed dossier, or every one that an organisation has filed.
+fn scopes(call: &Call, filed: &[Dossier], conflict: &Conflict) -> Vec<RecusalScope> {
+    match (conflict.organisation, &conflict.lot, conflict.dossier) {
+        (Some(id), None, None) => {
+            let theirs = filed.iter().filter(|d| d.organisation.uuid() == id);
+            theirs.map(|d| RecusalScope::Dossier(d.id)).collect()
+        }
+        (Some(_), ..) => vec![],
+        (None, ..) => scope(call, filed, conflict).into_iter().collect(),
+    }
 }
 
 /// The lot or the filed dossier that a conflict is about; none when it is not of this call, or not exactly one.

@@ -13,6 +13,7 @@ pub mod access;
 pub mod accounts;
 pub mod answers;
 mod app;
+pub mod assigning;
 pub mod attempts;
 mod awards;
 pub mod calls;
@@ -36,6 +37,7 @@ pub mod jobs;
 pub mod journal;
 pub mod jury;
 mod known;
+pub mod locking;
 pub mod members;
 pub mod organisations;
 pub mod outbox;
@@ -133,7 +135,7 @@ async fn about_for_seat(app: &Arrival, who: Option<&Actor>, call: &Call, dossier
     Ok(subject.with_assignment(AssignmentFacts {
         assigned: sheet.is_some(),
         locked: sheet.as_ref().is_some_and(ami_domain::sheet::Sheet::is_locked),
-        reopened: sheet.as_ref().is_some_and(|s| s.reopening().is_some()),
+        reopened: sheet.as_ref().is_some_and(|s| s.is_reopened(app.at)),
         recused: ami_domain::jury::is_recused(&recusals, seat.id, dossier.id, &dossier.lot),
         own_sheet: true,
     }))

@@ -100,12 +100,15 @@ fn compute(
     // The hash gives the seed: whoever computes again draws the same weights.
     let seed = u64::from_str_radix(hash.get(..12).unwrap_or_default(), 16).map_err(Error::internal)?;
     let places = usize::try_from(call.definition.rules.laureates_per_lot.max(1)).unwrap_or(usize::MAX);
+    let abstentions: BTreeMap<&str, _> = inputs.dossiers.iter().map(|d| (d.number.as_str(), &d.abstentions)).collect();
+    let nobody = BTreeMap::new();
     let mut lots = Vec::with_capacity(call.definition.lots.len());
     for lot in &call.definition.lots {
         let ranking = scoring::rank(&inputs.marks(&engine, Some(&lot.code))?);
         let known = |line: scoring::RankedDossier<'_>| {
             let about = about.remove(line.id()).ok_or_else(|| Error::internal("a dossier that was not given"))?;
-            Ok(view::ranked(line, grid, about))
+            let without = abstentions.get(line.id()).copied().unwrap_or(&nobody);
+            Ok(view::ranked(line, grid, about, without))
         };
         let dossiers = ranking.dossiers().map(known).collect::<Result<_>>()?;
         let robustness = insights::robustness(&ranking, seed, places)?;

@@ -10,6 +10,7 @@ mod officer;
 mod public;
 mod reading;
 mod sections;
+mod sheet;
 
 use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(reading::routes());
     all.extend(deliberations::routes());
     all.extend(jury::routes());
+    all.extend(sheet::routes());
     all.extend(officer::routes());
     all
 }

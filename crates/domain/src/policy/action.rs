@@ -187,6 +187,8 @@ actions! {
     LockSheet => "sheet.lock", SheetId;
     /// Read one's own sheet.
     ReadSheet => "sheet.read", SheetId;
+    /// Ask the chair to open one's own locked sheet again.
+    AskReopening => "sheet.ask_reopening", SheetId;
     /// See whose sheet on which dossier is locked, without its marks.
     ListSheets => "sheets.list", CallId;
     /// Open a locked sheet again.
