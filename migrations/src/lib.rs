@@ -144,7 +144,7 @@ const HISTORY: &[History] = &[
 
 /// What the assembly was given, and what was recorded of it.
 const DELIBERATION_HISTORY: &[History] = &[
-    History { table: "deliberation_decisions", keys: &[&["deliberation_id", "dossier_id"]], erasable: false },
+    History { table: "deliberation_decisions", keys: &[&["id"], &["deliberation_id", "dossier_id"]], erasable: true },
     History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
 ];
 

@@ -19,13 +19,14 @@ CREATE TABLE deliberations (
 );
 -- Decisions as they were put before it.
 CREATE TABLE deliberation_decisions (
+  id UUID NOT NULL PRIMARY KEY,
   deliberation_id UUID NOT NULL REFERENCES deliberations (id),
   dossier_id UUID NOT NULL REFERENCES dossiers (id),
   kind TEXT NOT NULL,
   amount_cents BIGINT,
   decided_at BIGINT NOT NULL,
   revision BIGINT NOT NULL,
-  CONSTRAINT pk_deliberation_decisions PRIMARY KEY (deliberation_id, dossier_id)
+  CONSTRAINT uq_deliberation_decisions UNIQUE (deliberation_id, dossier_id)
 );
 CREATE INDEX ix_deliberation_decisions_dossier ON deliberation_decisions (dossier_id);
 -- What it said after each act on it, corrections included.

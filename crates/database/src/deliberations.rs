@@ -128,7 +128,8 @@ pub async fn insert_deliberation(
     permit: &Permit<acts::GatherDecisions>,
     d: &Deliberation,
     decisions: &[Gathered],
-    (history, at): (HistoryId, Timestamp),
+    mut id: impl FnMut() -> HistoryId + Send,
+    at: Timestamp,
 ) -> Result<()> {
     permitted(TABLE, permit.on(), d.call)?;
     insert(
@@ -154,6 +155,7 @@ pub async fn insert_deliberation(
     .await?;
     for g in decisions {
         let row = deliberation_decisions::Model {
+            id: id().uuid(),
             deliberation_id: d.id.uuid(),
             dossier_id: g.dossier.uuid(),
             kind: g.kind.as_str().to_owned(),
@@ -163,7 +165,7 @@ pub async fn insert_deliberation(
         };
         insert(tx, row).await?;
     }
-    record(tx, d, ("gathered", ""), (history, permit.by(), at)).await
+    record(tx, d, ("gathered", ""), (id(), permit.by(), at)).await
 }
 
 /// What moves or corrects a deliberation, with the name of the act in its history.

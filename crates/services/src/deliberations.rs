@@ -347,7 +347,7 @@ pub async fn gather_decisions(
                 let made = Deliberation::gather(work.id(), call.id, sitting.clone(), taken, day(work.at()))
                     .map_err(refusal)?;
                 let gathered: Vec<Gathered> = taking.decisions.values().map(Gathered::of).collect();
-                rows::insert_deliberation(work.tx, &permit, &made, &gathered, (work.id(), work.at())).await?;
+                rows::insert_deliberation(work.tx, &permit, &made, &gathered, || work.id(), work.at()).await?;
                 let places = ranking.as_ref().map(|(_, places)| places);
                 annex::issue(work, &call, &made, &taking, places).await?;
                 let details = json!({

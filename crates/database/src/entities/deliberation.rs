@@ -21,8 +21,8 @@ entities! {
     }
     deliberation_decisions = "deliberation_decisions" {
         #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
         deliberation_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
         dossier_id: Uuid,
         kind: String,
         amount_cents: Option<i64>,
