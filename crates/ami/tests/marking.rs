@@ -76,11 +76,13 @@ async fn marking_ends_at_its_hour_and_the_sheet_says_so() {
     for database in databases() {
         let world = World::new(database).await;
         let scene = jury::marking(&world, 1, 2).await;
-        let (chair, juror) = (&scene.jurors[0].person, &scene.jurors[1].person);
         let dossier = &scene.dossiers[0].1;
         let signed = jury::sign(&world, &scene.jurors[1], dossier, 3).await;
         let open = jury::sheet(&world, &scene.jurors[0], dossier).await;
         world.set_clock("2027-05-03T21:59:00Z");
+        // Weeks have passed: everybody signs in anew.
+        let anew = async || (world.sign_in_again("juror 0").await, world.sign_in_again("juror 1").await);
+        let (chair, juror) = &anew().await;
         world.patch(chair, &format!("/sheets/{open}"), None, json!({ "marks": { "A1": 3 } })).await.ok();
         world.set_clock("2027-05-03T21:59:01Z");
         let late = world.patch(chair, &format!("/sheets/{open}"), None, json!({ "marks": { "A1": 5 } })).await;
@@ -109,10 +111,12 @@ async fn marking_ends_at_its_hour_and_the_sheet_says_so() {
         let form = format!("sheet={signed}&reason=Erreur&until=2027-05-06");
         assert_eq!(jury::form(&world, chair, path, &form).await.status, 303);
         world.set_clock("2027-05-06T21:59:59Z");
+        let (chair, juror) = &anew().await;
+        let officer = &world.sign_in_again("Officer").await;
         world.patch(juror, &format!("/sheets/{signed}"), None, json!({ "marks": { "A2": 2 } })).await.ok();
         let again = world.post(juror, &format!("/sheets/{signed}/lock"), json!({})).await.ok();
         assert_eq!(again["state"], "locked");
-        let listed = world.get(&scene.officer, &format!("{CALL}/sheets")).await.ok();
+        let listed = world.get(officer, &format!("{CALL}/sheets")).await.ok();
         let line = listed["items"].as_array().unwrap().iter().find(|s| s["id"] == json!(signed)).unwrap();
         assert_eq!(line["reopenings"][0]["reason"], "Erreur");
         assert_eq!(line["request"], json!(null));
@@ -120,6 +124,7 @@ async fn marking_ends_at_its_hour_and_the_sheet_says_so() {
         let body = json!({ "reason": "Encore", "until": "2027-05-07T10:00:00Z" });
         assert_eq!(world.post(chair, &format!("/sheets/{signed}/reopen"), body).await.status, 204);
         world.set_clock("2027-05-07T10:00:01Z");
+        let (_, juror) = &anew().await;
         let late = world.patch(juror, &format!("/sheets/{signed}"), None, json!({ "marks": { "A2": 4 } })).await;
         assert_eq!(late.problem(), (409, "marking-over".into()));
         world.end().await;
@@ -256,7 +261,8 @@ async fn a_conflict_with_a_structure_covers_all_its_dossiers() {
         let path = "/jury/AMI-ALI-2027/declaration";
         let silent = format!("reason.{organisation}=other&comment.{organisation}=&honour=on");
         let got = jury::form(&world, juror, path, &silent).await;
-        assert!(got.status == 422 && got.text().contains("tous ses dossiers :"), "{}", got.text());
+        assert_eq!(got.status, 422);
+        assert!(got.text().replace('\u{a0}', " ").contains("tous ses dossiers : Précisez"), "{}", got.text());
         let form = format!("reason.{organisation}=member&comment.{organisation}=Benevole&honour=on");
         assert_eq!(jury::form(&world, juror, path, &form).await.status, 303);
         assert_eq!(world.get(juror, &format!("/dossiers/{}", scene.dossiers[0].1)).await.status, 404);

@@ -204,7 +204,15 @@ fn bound_strings(schemas: &mut Value, mut bodies: BTreeSet<String>) {
             continue;
         }
         collect_names(&schemas[&name], &mut bodies);
-        for (property, schema) in schemas[&name]["properties"].as_object_mut().into_iter().flatten() {
+        // One struct in another is described in parts.
+        let parts: Vec<&mut Value> = match &mut schemas[&name] {
+            Value::Object(fields) if fields.contains_key("allOf") => {
+                fields["allOf"].as_array_mut().into_iter().flatten().collect()
+            }
+            schema => vec![schema],
+        };
+        let properties = parts.into_iter().filter_map(|part| part.get_mut("properties")?.as_object_mut());
+        for (property, schema) in properties.flatten() {
             bound_string(&name, property, schema);
             for inner in ["items", "additionalProperties"] {
                 if let Some(inner) = schema.get_mut(inner) {
@@ -297,7 +305,11 @@ mod tests {
         }
         assert!(bodies.len() > 15);
         for name in &bodies {
-            for (property, schema) in description["components"]["schemas"][name]["properties"].as_object().unwrap() {
+            let schema = &description["components"]["schemas"][name];
+            let parts = schema["allOf"].as_array().map_or_else(|| vec![schema], |parts| parts.iter().collect());
+            assert!(parts.iter().any(|part| part["properties"].is_object()), "{name}");
+            let properties = parts.into_iter().filter_map(|part| part["properties"].as_object());
+            for (property, schema) in properties.flatten() {
                 let bounded = ["enum", "format", "maxLength"].iter().any(|key| schema.get(key).is_some());
                 assert!(schema["type"] != "string" || bounded, "{name}.{property}");
             }
