@@ -4,7 +4,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Arrival, Result};
 
@@ -12,7 +14,7 @@ type Found = Arc<dyn Any + Send + Sync>;
 
 /// How long a number, or what everybody may read, is taken as it was, when another server changed it; what this one changes counts
 /// at once.
-const MOMENT: Duration = Duration::from_secs(1);
+const MOMENT: SignedDuration = SignedDuration::from_secs(1);
 /// Things that are remembered between requests.
 const MOST: usize = 256;
 
@@ -37,8 +39,8 @@ impl Known {
 pub struct Lately(Mutex<HashMap<String, Remembered>>);
 
 struct Remembered {
-    /// After how many writes it was read, and when; never again where it never changes.
-    read: Option<(u64, Instant)>,
+    /// After how many writes it was read, and by a request of when; never again where it never changes.
+    read: Option<(u64, Timestamp)>,
     used: Instant,
     found: Found,
 }
@@ -50,17 +52,19 @@ impl std::fmt::Debug for Lately {
 }
 
 impl Lately {
-    fn find<T: Clone + 'static>(&self, key: &str, writes: u64) -> Option<T> {
+    fn find<T: Clone + 'static>(&self, key: &str, now: Option<(u64, Timestamp)>) -> Option<T> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = all.get_mut(key)?;
-        if kept.read.is_some_and(|(then, at)| then != writes || at.elapsed() > MOMENT) {
+        if let (Some((writes, at)), Some((writes_now, now))) = (kept.read, now)
+            && (writes != writes_now || at.duration_until(now).abs() > MOMENT)
+        {
             return None;
         }
         kept.used = Instant::now();
         kept.found.downcast_ref::<T>().cloned()
     }
 
-    fn keep<T: Send + Sync + 'static>(&self, key: String, read: Option<(u64, Instant)>, found: T) {
+    fn keep<T: Send + Sync + 'static>(&self, key: String, read: Option<(u64, Timestamp)>, found: T) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST
             && !all.contains_key(&key)
@@ -106,15 +110,7 @@ impl Arrival {
         of: impl Display,
         load: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let key = format!("{name} {of}");
-        let writes = self.database.writes();
-        if let Some(found) = self.lately.find(&key, writes) {
-            return Ok(found);
-        }
-        let begun = Instant::now();
-        let found = load.await?;
-        self.lately.keep(key, Some((writes, begun)), found.clone());
-        Ok(found)
+        self.remembered(name, of, Some((self.database.writes(), self.at)), load).await
     }
 
     /// What never changes.
@@ -124,12 +120,23 @@ impl Arrival {
         of: impl Display,
         load: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        self.remembered(name, of, None, load).await
+    }
+
+    /// What was read under a name after so many writes, or whenever.
+    async fn remembered<T: Clone + Send + Sync + 'static>(
+        &self,
+        name: &str,
+        of: impl Display,
+        now: Option<(u64, Timestamp)>,
+        load: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let key = format!("{name} {of}");
-        if let Some(found) = self.lately.find(&key, 0) {
+        if let Some(found) = self.lately.find(&key, now) {
             return Ok(found);
         }
         let found = load.await?;
-        self.lately.keep(key, None, found.clone());
+        self.lately.keep(key, now, found.clone());
         Ok(found)
     }
 }
