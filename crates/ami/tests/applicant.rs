@@ -40,6 +40,15 @@ impl Desk {
     }
 }
 
+/// A person with a draft that lacks nothing, and their organisation.
+async fn complete(world: &World) -> (Person, String, String) {
+    world.published().await;
+    world.set_clock("2027-02-01T09:00:00Z");
+    let (ada, organisation, data) = world.applicant(1).await;
+    let id = world.complete_draft(&ada, &organisation, &data, "ALI-01").await;
+    (ada, organisation, id)
+}
+
 async fn form(world: &World, who: Option<&Person>, path: &str, body: &str, autosave: bool) -> Got {
     let headers: &[(&str, &str)] =
         if autosave { &[("X-Autosave", "1"), ("Accept", "text/html")] } else { &[("Accept", "text/html")] };
@@ -145,10 +154,7 @@ async fn an_expired_session_loses_no_text() {
 async fn what_is_asked_no_more_is_kept_and_not_filed() {
     for database in databases() {
         let world = World::new(database).await;
-        world.published().await;
-        world.set_clock("2027-02-01T09:00:00Z");
-        let (ada, organisation, data) = world.applicant(1).await;
-        let id = world.complete_draft(&ada, &organisation, &data, "ALI-01").await;
+        let (ada, _, id) = complete(&world).await;
         let path = format!("/dossiers/{id}");
         let show = async || world.get(&ada, &path).await.ok();
         let revision = show().await["revision"].clone();
@@ -269,10 +275,7 @@ async fn a_draft_on_a_wrong_lot_is_thrown_away_and_comes_back() {
 async fn a_withdrawal_is_taken_back_or_makes_room() {
     for database in databases() {
         let world = World::new(database).await;
-        world.published().await;
-        world.set_clock("2027-02-01T09:00:00Z");
-        let (ada, organisation, data) = world.applicant(1).await;
-        let id = world.complete_draft(&ada, &organisation, &data, "ALI-01").await;
+        let (ada, organisation, id) = complete(&world).await;
         let receipt = world.post(&ada, &format!("/dossiers/{id}/deposit"), json!({})).await.ok();
         assert_eq!(world.send(Some(&ada), Method::Delete, &format!("/api/v1/dossiers/{id}"), None).await.status, 409);
         let withdraw = async || world.post(&ada, &format!("/dossiers/{id}/withdrawal"), json!({})).await.status;
@@ -296,10 +299,7 @@ async fn a_withdrawal_is_taken_back_or_makes_room() {
 async fn a_dossier_is_read_whole_before_and_after_it_is_filed() {
     for database in databases() {
         let world = World::new(database).await;
-        world.published().await;
-        world.set_clock("2027-02-01T09:00:00Z");
-        let (ada, organisation, data) = world.applicant(1).await;
-        let id = world.complete_draft(&ada, &organisation, &data, "ALI-01").await;
+        let (ada, _, id) = complete(&world).await;
         let page = async |path: &str| {
             world
                 .send_with(Some(&ada), Method::Get, &format!("/dossiers/{id}/{path}"), None, &[("Accept", "text/html")])

@@ -9,7 +9,8 @@ use std::io::{Cursor, Read as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ami_domain::deposit::sha256_hex;
-use ami_services::Error;
+use ami_services::cores::Cores;
+use ami_services::{App, Error};
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress, read::DeflateDecoder};
 use rocket::http::{ContentType, Header, Method, Status};
@@ -25,6 +26,9 @@ const SHORT: usize = 1024;
 const LONG: usize = 128 * 1024;
 /// Bytes that are handed to a connection at once.
 const CHUNK: usize = 64 * 1024;
+
+/// What is made at once at most, from its reading on.
+const MAKING: usize = 2;
 
 /// A text, compressed so that others may stand before and after it.
 #[derive(Debug)]
@@ -143,14 +147,14 @@ struct Shelf {
 #[derive(Debug)]
 pub(crate) struct Kept {
     shelf: Mutex<Shelf>,
-    /// As many are made at once as there are cores.
+    /// A few are loaded and made at once; whoever waits finds what was made meanwhile. It is taken before a core, never while one is
+    /// held.
     making: Semaphore,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { shelf: Mutex::default(), making: Semaphore::new(cores) }
+        Self { shelf: Mutex::default(), making: Semaphore::new(MAKING) }
     }
 }
 
@@ -179,24 +183,12 @@ impl Kept {
         }
     }
 
-    /// Does what is long away from the threads that answer requests, at most as often at once as there are cores.
-    ///
-    /// # Errors
-    /// Those of `work`.
-    pub(crate) async fn apart<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let _turn = self.making.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
-    }
-
     /// What is kept under a name, or what `render` makes on a thread of its own. Whether the reader may see it was asked before,
     /// and what they may see is in the name.
     ///
     /// # Errors
     /// Those of `load` and `render`; nothing is kept then.
-    pub(crate) async fn get<T, L, M>(&self, name: String, load: L, render: M) -> Result<Arc<Made>, Error>
+    pub(crate) async fn get<T, L, M>(&self, cores: &Cores, name: String, load: L, render: M) -> Result<Arc<Made>, Error>
     where
         T: Send + 'static,
         L: Future<Output = Result<T, Error>>,
@@ -205,15 +197,13 @@ impl Kept {
         if let Some(made) = self.find(&name) {
             return Ok(made);
         }
-        let turn = self.making.acquire().await.map_err(Error::internal)?;
+        let _turn = self.making.acquire().await.map_err(Error::internal)?;
         // Somebody may have made it while this one waited.
         if let Some(made) = self.find(&name) {
             return Ok(made);
         }
         let loaded = load.await?;
-        let made = tokio::task::spawn_blocking(move || render(loaded)).await.map_err(Error::internal)??;
-        drop(turn);
-        let made = Arc::new(made);
+        let made = Arc::new(cores.run(move || render(loaded)).await?);
         self.put(name, &made);
         Ok(made)
     }
@@ -296,18 +286,18 @@ pub(crate) async fn compress(request: &Request<'_>, answer: &mut Response<'_>) {
     if !text || answer.body().preset_size().is_none_or(|size| size < SHORT) {
         return;
     }
+    let long = answer.body().preset_size().is_some_and(|size| size > LONG);
     let Ok(bytes) = answer.body_mut().to_bytes().await else { return };
     let pack = move || gzip(&[Piece::Plain(&bytes)]);
-    let packed = if answer.body().preset_size().is_some_and(|size| size > LONG) {
-        match tokio::task::spawn_blocking(pack).await {
+    let packed = match request.rocket().state::<App>().filter(|_| long) {
+        Some(app) => match app.cores.run(move || Ok(pack())).await {
             Ok(packed) => packed,
             Err(error) => {
-                tracing::error!(%error, "an answer was not compressed");
+                tracing::error!(?error, "an answer was not compressed");
                 return;
             }
-        }
-    } else {
-        pack()
+        },
+        None => pack(),
     };
     answer.set_header(Header::new("Content-Encoding", "gzip"));
     if !answer.headers().contains("Vary") {

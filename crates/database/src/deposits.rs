@@ -360,11 +360,6 @@ pub async fn filed(
     that_count(conn, which).await
 }
 
-/// What counts of one dossier.
-pub async fn filed_of(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Filed>> {
-    Ok(filed(conn, [id]).await?.remove(&id))
-}
-
 /// What counts of every filed dossier of a call, by dossier.
 pub async fn filed_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<DossierId, Filed>> {
     that_count(conn, counting().and_where(dossiers::Column::CallId.eq(call.uuid())).to_owned()).await

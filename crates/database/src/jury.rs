@@ -316,16 +316,6 @@ fn with_entries(rows: Vec<sheets::Model>, entries: Vec<marks::Model>, grid: &Gri
         .collect()
 }
 
-/// One sheet with its marks, kept from other writers until the transaction ends.
-pub async fn sheet_for_update(tx: &Tx, id: SheetId, grid: &Grid) -> Result<Option<Sheet>> {
-    let row = sheets::Entity::find_by_id(id.uuid())
-        .filter(sheets::Column::RemovedAt.is_null())
-        .lock_exclusive()
-        .one(&tx.0)
-        .await?;
-    one(&tx.0, row, grid).await
-}
-
 /// The marks and comments of a sheet.
 pub async fn entries(conn: &impl ConnectionTrait, id: SheetId, grid: &Grid) -> Result<BTreeMap<String, Entry>> {
     let rows = marks::Entity::find().filter(marks::Column::SheetId.eq(id.uuid())).all(conn).await?;
@@ -374,12 +364,6 @@ impl FromQueryResult for MarkedSheet {
     }
 }
 
-async fn one(conn: &impl ConnectionTrait, row: Option<sheets::Model>, grid: &Grid) -> Result<Option<Sheet>> {
-    let Some(row) = row else { return Ok(None) };
-    let entries = marks::Entity::find().filter(marks::Column::SheetId.eq(row.id)).all(conn).await?;
-    Ok(with_entries(vec![row], entries, grid)?.pop())
-}
-
 /// Every sheet that is asked for in a call, with its marks.
 pub async fn sheets_of_call(conn: &impl ConnectionTrait, call: CallId, grid: &Grid) -> Result<Vec<Sheet>> {
     let of_call = || {
@@ -389,19 +373,7 @@ pub async fn sheets_of_call(conn: &impl ConnectionTrait, call: CallId, grid: &Gr
             .and_where(seats::Column::CallId.eq(call.uuid()))
             .to_owned()
     };
-    sheets_where(conn, || sheets::Column::SeatId.in_subquery(of_call()), grid).await
-}
-
-/// Every sheet that a seat was asked for, with its marks.
-pub async fn sheets_of_seat(conn: &impl ConnectionTrait, seat: SeatId, grid: &Grid) -> Result<Vec<Sheet>> {
-    sheets_where(conn, || sheets::Column::SeatId.eq(seat.uuid()), grid).await
-}
-
-async fn sheets_where(
-    conn: &impl ConnectionTrait,
-    which: impl Fn() -> sea_orm::sea_query::SimpleExpr,
-    grid: &Grid,
-) -> Result<Vec<Sheet>> {
+    let which = || sheets::Column::SeatId.in_subquery(of_call());
     let rows = sheets::Entity::find()
         .filter(which())
         .filter(sheets::Column::RemovedAt.is_null())

@@ -137,19 +137,6 @@ pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<S
         .collect()
 }
 
-/// The newest ranking of a call.
-pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<Snapshot>> {
-    let row = rankings::Entity::find()
-        .filter(rankings::Column::CallId.eq(call.uuid()))
-        .order_by_desc(rankings::Column::Number)
-        .order_by_desc(rankings::Column::ComputedAt)
-        .order_by_desc(rankings::Column::Id)
-        .limit(1)
-        .one(conn)
-        .await?;
-    row.map(snapshot).transpose()
-}
-
 fn overridden(id: sea_orm::prelude::Uuid, rules: Option<String>, reason: Option<String>) -> Result<Option<Override>> {
     let Some((rules, reason)) = rules.zip(reason) else { return Ok(None) };
     let read = serde_json::from_str(&rules).map_err(|_| corrupt("decisions", "override_rules", id, &rules))?;

@@ -134,8 +134,28 @@ fn query_error(error: Error) -> DbErr {
     }
 }
 
-fn values(statement: &Statement) -> SqlxValues {
-    SqlxValues(statement.values.clone().unwrap_or_else(|| Values(Vec::new())))
+/// Sends a prepared statement on a connection, whichever it is, and reads what came of it.
+macro_rules! send {
+    ($reader:expr, $statement:expr, $fetch:ident, |$found:ident| $read:expr) => {{
+        let statement = &$statement;
+        let sent = $reader.send(|connection| {
+            let values = SqlxValues(statement.values.clone().unwrap_or_else(|| Values(Vec::new())));
+            let query = (AssertSqlSafe(statement.sql.clone()), values);
+            Box::pin(async move {
+                Ok(match connection {
+                    Connection::Postgres(c) => {
+                        let $found = sqlx::query_with(query.0, query.1).$fetch(&mut **c).await?;
+                        $read
+                    }
+                    Connection::Sqlite(c) => {
+                        let $found = sqlx::query_with(query.0, query.1).$fetch(&mut **c).await?;
+                        $read
+                    }
+                })
+            })
+        });
+        sent.await.map_err(query_error)
+    }};
 }
 
 #[async_trait::async_trait]
@@ -148,18 +168,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let statement = &statement;
-        self.send(|connection| {
-            let (sql, values) = (AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(async move {
-                Ok(match connection {
-                    Connection::Postgres(c) => sqlx::query_with(sql, values).execute(&mut **c).await?.into(),
-                    Connection::Sqlite(c) => sqlx::query_with(sql, values).execute(&mut **c).await?.into(),
-                })
-            })
-        })
-        .await
-        .map_err(query_error)
+        send!(self, statement, execute, |done| done.into())
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -180,40 +189,10 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let statement = &statement;
-        self.send(|connection| {
-            let (sql, values) = (AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(async move {
-                Ok(match connection {
-                    Connection::Postgres(c) => {
-                        sqlx::query_with(sql, values).fetch_optional(&mut **c).await?.map(Into::into)
-                    }
-                    Connection::Sqlite(c) => {
-                        sqlx::query_with(sql, values).fetch_optional(&mut **c).await?.map(Into::into)
-                    }
-                })
-            })
-        })
-        .await
-        .map_err(query_error)
+        send!(self, statement, fetch_optional, |row| row.map(Into::into))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = &statement;
-        self.send(|connection| {
-            let (sql, values) = (AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(async move {
-                Ok(match connection {
-                    Connection::Postgres(c) => {
-                        sqlx::query_with(sql, values).fetch_all(&mut **c).await?.into_iter().map(Into::into).collect()
-                    }
-                    Connection::Sqlite(c) => {
-                        sqlx::query_with(sql, values).fetch_all(&mut **c).await?.into_iter().map(Into::into).collect()
-                    }
-                })
-            })
-        })
-        .await
-        .map_err(query_error)
+        send!(self, statement, fetch_all, |rows| rows.into_iter().map(Into::into).collect())
     }
 }

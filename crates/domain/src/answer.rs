@@ -306,17 +306,19 @@ fn url(input: &str) -> Result<String, FieldError> {
     if ok { Ok(format!("{scheme}://{}{path}", host.to_lowercase())) } else { Err(FieldError::new("url")) }
 }
 
-fn date(input: &str, not_after_today: bool, context: &Context<'_>) -> Result<Date, FieldError> {
-    let parsed = input.parse::<Date>().ok().or_else(|| {
-        // The French way of writing it, for those who type.
-        let mut parts = input.split('/');
+/// A day as programs write it, or as people do in French: `2027-07-01`, `01/07/2027`. A year of other than four digits is mistyped.
+pub fn read_day(input: &str) -> Option<Date> {
+    let written = input.trim();
+    let french = || {
+        let mut parts = written.split('/');
         let (d, m, y) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         if parts.next().is_some() { None } else { Date::new(y, m, d).ok() }
-    });
-    let day = parsed.ok_or_else(|| FieldError::new("date"))?;
-    if !(1000..=9000).contains(&day.year()) {
-        return Err(FieldError::new("date"));
-    }
+    };
+    written.parse().ok().or_else(french).filter(|day: &Date| (1000..=9000).contains(&day.year()))
+}
+
+fn date(input: &str, not_after_today: bool, context: &Context<'_>) -> Result<Date, FieldError> {
+    let day = read_day(input).ok_or_else(|| FieldError::new("date"))?;
     if not_after_today && day > context.today {
         return Err(FieldError::new("date-future"));
     }

@@ -129,7 +129,7 @@ pub async fn propose_assignments(
         ground.filed.iter().map(|d| (d.id, (filings.number(d), filings.name(d.id)))).collect();
     let spec = spec.clone();
     // A large table takes a core for a while: not one that answers requests.
-    tokio::task::spawn_blocking(move || propose(&ground, &names, &spec)).await.map_err(Error::internal)?
+    app.cores.run(move || propose(&ground, &names, &spec)).await
 }
 
 fn propose(

@@ -39,7 +39,10 @@ impl Cores {
 
     /// Waits for a core and works on it. Work that has begun goes on to its end, and holds its core until then, when whoever asked
     /// for it goes away.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let turn = self.turn().await?;
         let working = tokio::task::spawn_blocking(move || {
             let done = work();

@@ -106,7 +106,7 @@ impl Grounds {
     }
 
     /// The same, for a reader.
-    async fn read(app: &Arrival, call: CallId, only: Option<&[DossierId]>) -> Result<Self> {
+    pub(crate) async fn read(app: &Arrival, call: CallId, only: Option<&[DossierId]>) -> Result<Self> {
         let newest = app.newest_ranking(call).await?;
         Ok(Self { newest, upsets: upsets::of_dossiers(app.database.read(), call, only).await? })
     }
@@ -285,13 +285,11 @@ pub async fn confirm_decision(
     show_decision(app, who, id).await?.ok_or_else(Error::not_found)
 }
 
-/// The newest ranking and what it says of a dossier: too long to read for a transaction, where only that it is still the newest
-/// one is looked at.
+/// The newest ranking and what it says of a dossier: not for a transaction, where only that it is still the newest one is looked
+/// at.
 async fn place(app: &Arrival, call: &Call, id: DossierId) -> Result<Option<(RankingId, Option<Opinion>)>> {
-    Ok(rankings::latest(app, call).await?.map(|r| {
-        let found = r.lots.iter().flat_map(|l| &l.dossiers).find(|d| d.id == id.uuid());
-        (RankingId::from(r.id), found.and_then(|d| Opinion::parse(&d.status)))
-    }))
+    let newest = rankings::newest_standings(app, call).await?;
+    Ok(newest.map(|(ranking, places)| (ranking, places.get(&id).and_then(|place| Opinion::parse(&place.status)))))
 }
 
 /// What the applicant asks for, in cents.

@@ -37,7 +37,7 @@ pub async fn discard_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) 
 /// `restore-past` when it is too late, `dossier-exists` when there is another one for the lot by now, `too-many-lots`, `not-now`
 /// when there is nothing to take back.
 pub async fn restore_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
-    app.write(who, id, |work, &id| {
+    app.write_once(who, id, |work, &id| {
         Box::pin(async move {
             let tx = work.tx;
             let dossier = dossiers::find_whatever_for_update(tx, id).await?.ok_or_else(Error::not_found)?;

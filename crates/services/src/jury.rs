@@ -254,15 +254,6 @@ pub async fn count_assignments(app: &Arrival, who: Option<&Actor>, code: &str) -
     app.count_filed(&which).await
 }
 
-/// Which seat was asked for one admissible dossier.
-pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
-    let (call, _) = assignable(app, who, code).await?;
-    let found = dossiers::find(app.database.read(), id).await?;
-    let found = found.filter(|d| d.call == call.id && d.state_name() == DossierStateName::Admissible);
-    let mut rows = assignment_rows(app, &call, &[found.ok_or_else(Error::not_found)?]).await?;
-    rows.pop().ok_or_else(Error::not_found)
-}
-
 /// The call, and which of its dossiers may be assigned.
 ///
 /// # Errors

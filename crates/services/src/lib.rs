@@ -91,9 +91,16 @@ impl Arrival {
         Ok((placed.call, placed.dossier))
     }
 
-    /// Whoever asks for this call by its code later in this request gets it as it is.
+    /// A call by its id.
+    async fn call_of(&self, id: CallId) -> Result<Option<Call>> {
+        let load = async { Ok(ami_database::calls::find(self.database.read(), id).await?) };
+        self.once("call of", id, load).await
+    }
+
+    /// Whoever asks for this call by its code or id later in this request gets it as it is.
     async fn knows(&self, call: &Call) -> Result<()> {
-        self.once("call", &call.definition.code, async { Ok(call.clone()) }).await.map(drop)
+        self.once("call", &call.definition.code, async { Ok(call.clone()) }).await?;
+        self.once("call of", call.id, async { Ok(Some(call.clone())) }).await.map(drop)
     }
 
     /// Every recusal in a call.

@@ -15,7 +15,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::filed::Filings;
-use crate::sheets::{SheetContext, SheetView, hold_sheet, load_sheet, locked_or, refusal, seen, show_sheet};
+use crate::sheets::{
+    SheetContext, SheetView, hold_sheet, load_sheet, locked_or, refusal, seen, show_sheet, view_sheet,
+};
 use crate::{Actor, Arrival, Error, Kind, Result, outbox};
 
 /// What a juror is about to sign.
@@ -70,11 +72,11 @@ pub struct PreviewLine {
 /// # Errors
 /// `sheet-incomplete` with everything that is missing.
 pub async fn preview_lock(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<LockPreview> {
-    let (call, sheet, subject) = load_sheet(app, who, id).await?;
+    let (placed, sheet, subject) = load_sheet(app, who, id).await?;
     decide(Action::LockSheet, who, &subject).map_err(|denial| locked_or(&sheet, denial))?;
-    let grid = &call.definition.grid;
+    let grid = &placed.call.definition.grid;
     sheet.clone().lock(grid, app.at).map_err(refusal)?;
-    let view = show_sheet(app, who, id).await?;
+    let view = view_sheet(app, who, &placed, &sheet, &subject).await?;
     let (mut total, mut total_weight) = (Rational::ZERO, 0);
     let mut groups = Vec::with_capacity(grid.groups.len());
     for group in &grid.groups {

@@ -43,7 +43,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
     let now = app.at;
     let by = permit::<acts::ComputeRanking>(who, &Subject::call(call.facts(now)))?.by();
     if let Some(id) = app.done_before::<RankingId>(who).await? {
-        return read_view(&load(app, who, id).await?.1);
+        return show_ranking(app, who, id).await;
     }
     let (inputs, about, upsets) = inputs::gather(app, &call).await?;
     let id: RankingId = app.id();
@@ -82,7 +82,7 @@ pub async fn compute_ranking(app: &Arrival, who: Option<&Actor>, code: &str) -> 
             })
         })
         .await?;
-    if kept == id { Ok(view) } else { read_view(&load(app, who, kept).await?.1) }
+    if kept == id { Ok(view) } else { show_ranking(app, who, kept).await }
 }
 
 /// The result of the inputs, and the inputs as they are hashed and kept.
@@ -156,29 +156,15 @@ fn summary(r: SnapshotPlace) -> RankingSummary {
 }
 
 async fn places(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SnapshotPlace>> {
-    let conn = app.database.read();
     let call = app.call(code).await?;
     decide(Action::ListRankings, who, &Subject::call(call.facts(app.at)))?;
-    Ok(rows::rankings(conn, call.id).await?)
-}
-
-async fn load(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<(Call, Snapshot)> {
-    let conn = app.database.read();
-    who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
-    let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
-    let mut call = ami_database::calls::find(conn, snapshot.call).await?.ok_or_else(Error::not_found)?;
-    decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
-    app.note_reading(who, "ranking", id);
-    // It is read by the grid that it was computed with.
-    call.definition = ami_database::calls::version(conn, &call, snapshot.call_version).await?;
-    call.version = snapshot.call_version;
-    Ok((call, snapshot))
+    Ok(app.rankings(call.id).await?.to_vec())
 }
 
 /// One ranking. A juror sees nothing of the dossiers from which they are excluded, nor how severe each juror is.
 pub async fn show_ranking(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<RankingView> {
-    let (call, snapshot) = load(app, who, id).await?;
-    readable(app, who, &call, read_view(&snapshot)?).await
+    let seen = look_at(app, who, id).await?;
+    Ok(show_seen(app, &seen).await?.0)
 }
 
 /// Which dossiers stand in which lot of a ranking.
@@ -227,11 +213,6 @@ impl Sight {
     }
 }
 
-/// What a reader may see of a ranking.
-async fn readable(app: &Arrival, who: Option<&Actor>, call: &Call, view: RankingView) -> Result<RankingView> {
-    Ok(Sight::of(app, who, call, &lots(&view)).await?.cut(view))
-}
-
 /// A ranking that somebody may read, before anything of it is: who may is asked anew for every reader, and what they may see, and
 /// only what is made for that sight is kept.
 #[derive(Debug, Clone)]
@@ -248,14 +229,15 @@ pub async fn look_at(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Resul
     let conn = app.database.read();
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let (call, version) = rows::ranking_place(conn, id).await?.ok_or_else(Error::not_found)?;
-    let mut call = ami_database::calls::find(conn, call).await?.ok_or_else(Error::not_found)?;
+    let mut call = app.call_of(call).await?.ok_or_else(Error::not_found)?;
     decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at)))?;
     app.note_reading(who, "ranking", id);
+    // It is read by the grid that it was computed with.
     call.definition = ami_database::calls::version(conn, &call, version).await?;
     call.version = version;
     let load = async {
         let snapshot = rows::find_ranking(conn, id).await?.ok_or_else(Error::not_found)?;
-        blocking(move || Ok(Arc::new(lots(&read_view(&snapshot)?)))).await
+        app.cores.run(move || Ok(Arc::new(lots(&read_view(&snapshot)?)))).await
     };
     let sits = who.is_some_and(|a| a.seats.contains_key(&call.id));
     let lots: Arc<Lots> = if !sits && decide(Action::ReadMarks, who, &Subject::call(call.facts(app.at))).is_ok() {
@@ -272,13 +254,8 @@ pub async fn look_at(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Resul
 pub async fn show_seen(app: &Arrival, seen: &Seen) -> Result<(RankingView, crate::calls::CallView)> {
     let snapshot = rows::find_ranking(app.database.read(), seen.id).await?.ok_or_else(Error::not_found)?;
     let sight = seen.sight.clone();
-    let view = blocking(move || Ok(sight.cut(read_view(&snapshot)?))).await?;
+    let view = app.cores.run(move || Ok(sight.cut(read_view(&snapshot)?))).await?;
     Ok((view, crate::calls::view(app, &seen.call)))
-}
-
-/// Runs what is long away from the threads that answer requests.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
 /// Where a dossier stands in a ranking.
@@ -290,13 +267,12 @@ pub(crate) struct Standing {
     pub(crate) total_shown: Option<String>,
 }
 
+/// Where each dossier of a ranking stands.
+pub(crate) type Standings = Arc<BTreeMap<DossierId, Standing>>;
+
 /// Where each dossier stands in the newest ranking of a call, for a reader: nowhere while they may not read the marks that it
 /// holds.
-pub(crate) async fn standings(
-    app: &Arrival,
-    who: Option<&Actor>,
-    call: &Call,
-) -> Result<Arc<BTreeMap<uuid::Uuid, Standing>>> {
+pub(crate) async fn standings(app: &Arrival, who: Option<&Actor>, call: &Call) -> Result<Standings> {
     standings_of(app, who, call, None).await.map(|(_, standings)| standings)
 }
 
@@ -306,26 +282,21 @@ pub(crate) async fn standings_of(
     who: Option<&Actor>,
     call: &Call,
     ranking: Option<RankingId>,
-) -> Result<(Option<RankingId>, Arc<BTreeMap<uuid::Uuid, Standing>>)> {
-    let nowhere = || Ok((None, Arc::default()));
+) -> Result<(Option<RankingId>, Standings)> {
     if decide(Action::ReadRanking, who, &Subject::call(call.facts(app.at))).is_err() {
-        return nowhere();
+        return Ok((None, Standings::default()));
     }
     let rankings = app.rankings(call.id).await?;
-    let Some(found) = rankings.iter().find(|r| ranking.is_none_or(|id| r.id == id)) else { return nowhere() };
-    let load = async {
-        let found = rows::find_ranking(app.database.read(), found.id).await?.ok_or_else(Error::not_found)?;
-        blocking(move || {
-            let dossiers = read_view(&found)?.lots.into_iter().flat_map(|lot| lot.dossiers);
-            let standing = |d: RankedDossier| {
-                let RankedDossier { rank, ex_aequo, status, total_shown, .. } = d;
-                (d.id, Standing { rank, ex_aequo, status, total_shown })
-            };
-            Ok(Arc::new(dossiers.map(standing).collect()))
-        })
-        .await
-    };
-    Ok((Some(found.id), app.always("standings", found.id, load).await?))
+    match rankings.iter().find(|r| ranking.is_none_or(|id| r.id == id)) {
+        Some(found) => Ok((Some(found.id), app.standings(found.id).await?)),
+        None => Ok((None, Standings::default())),
+    }
+}
+
+/// The newest ranking of a call, for whoever decides on it: which, and where it puts each dossier.
+pub(crate) async fn newest_standings(app: &Arrival, call: &Call) -> Result<Option<(RankingId, Standings)>> {
+    let Some(newest) = app.newest_ranking(call.id).await? else { return Ok(None) };
+    Ok(Some((newest.id, app.standings(newest.id).await?)))
 }
 
 impl Arrival {
@@ -339,13 +310,30 @@ impl Arrival {
     pub(crate) async fn newest_ranking(&self, call: CallId) -> Result<Option<SnapshotPlace>> {
         Ok(self.rankings(call).await?.first().cloned())
     }
+
+    /// Where a ranking puts each dossier, which never changes: what is long to read is read once.
+    async fn standings(&self, id: RankingId) -> Result<Standings> {
+        let load = async {
+            let found = rows::find_ranking(self.database.read(), id).await?.ok_or_else(Error::not_found)?;
+            let read = move || {
+                let dossiers = read_view(&found)?.lots.into_iter().flat_map(|lot| lot.dossiers);
+                let standing = |d: RankedDossier| {
+                    let RankedDossier { rank, ex_aequo, status, total_shown, .. } = d;
+                    (d.id.into(), Standing { rank, ex_aequo, status, total_shown })
+                };
+                Ok(Arc::new(dossiers.map(standing).collect()))
+            };
+            self.cores.run(read).await
+        };
+        self.always("standings", id, load).await
+    }
 }
 
 /// One ranking as PDF, with the decisions taken since.
 pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> Result<NamedFile> {
-    let (call, snapshot) = load(app, who, id).await?;
-    let view = readable(app, who, &call, read_view(&snapshot)?).await?;
-    let conn = app.database.read();
+    let seen = look_at(app, who, id).await?;
+    let (view, _) = show_seen(app, &seen).await?;
+    let (conn, call) = (app.database.read(), seen.call);
     let decisions: BTreeMap<DossierId, _> = rows::decisions_with_states(conn, call.id)
         .await?
         .into_iter()
@@ -356,7 +344,7 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
     let work = move || {
         let decided = |d: &RankedDossier| {
             let (decision, state) = decisions.get(&DossierId::from(d.id))?;
-            let word = ami_views::message(&format!("decision-{}", decision.kind.as_str().replace('_', "-")), &[])?;
+            let word = ami_views::word("decision", decision.kind.as_str());
             // What no longer rests on anything is not printed as if it did.
             match grounds.stale(decision, *state) {
                 None => Some(word),
@@ -367,11 +355,6 @@ pub async fn ranking_pdf(app: &Arrival, who: Option<&Actor>, id: RankingId) -> R
     };
     let bytes = app.cores.run(move || work().map_err(Error::internal)).await?;
     Ok(NamedFile { name, bytes })
-}
-
-/// The newest ranking of a call, for whoever decides on it: its place, and which dossiers it has.
-pub(crate) async fn latest(app: &Arrival, call: &Call) -> Result<Option<RankingView>> {
-    rows::latest(app.database.read(), call.id).await?.as_ref().map(read_view).transpose()
 }
 
 /// Refuses when there is no ranking yet.

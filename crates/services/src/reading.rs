@@ -5,6 +5,7 @@ use ami_documents::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
 use ami_domain::answer::{Address, Answer};
 use ami_domain::call::{CallDefinition, Lot};
 use ami_domain::completeness;
+use ami_domain::deposit::sha256_hex;
 use ami_domain::form::{Choice, Field, FieldKind, Requirement};
 use ami_domain::ids::DossierId;
 use ami_domain::policy::{Action, decide};
@@ -122,15 +123,14 @@ pub async fn dossier_pdf(app: &Arrival, who: Option<&Actor>, id: DossierId, vers
         facts: read.facts.clone(),
         parts,
         at: read.deposited_at.unwrap_or(app.at),
-        identity: format!("{name} {}", serde_json::to_string(&read).map_err(Error::internal)?.len()),
+        identity: sha256_hex(&serde_json::to_vec(&read).map_err(Error::internal)?),
         demonstration: call.definition.demonstration,
     };
-    draw(name, document).await
+    draw(app, name, document).await
 }
 
-async fn draw(name: String, document: BookletDocument) -> Result<NamedFile> {
-    let drawing = tokio::task::spawn_blocking(move || booklet_pdf(&document));
-    let bytes = drawing.await.map_err(Error::internal)?.map_err(Error::internal)?;
+async fn draw(app: &Arrival, name: String, document: BookletDocument) -> Result<NamedFile> {
+    let bytes = app.cores.run(move || booklet_pdf(&document).map_err(Error::internal)).await?;
     Ok(NamedFile { name, bytes })
 }
 
@@ -190,7 +190,7 @@ fn reading(loaded: &Loaded, deposit: Option<(i64, Timestamp)>) -> Reading {
             ("Lot".into(), format!("{} — {lot_label}", loaded.dossier.lot)),
             ("Structure".into(), applicant.name.clone()),
             ("SIRET".into(), ami_views::siret(&applicant.siret)),
-            ("Forme".into(), ami_views::message(&format!("form-{}", applicant.legal_form), &[]).unwrap_or_default()),
+            ("Forme".into(), ami_views::word("form", &applicant.legal_form)),
         ],
         sections: sections.collect(),
         pieces: pieces.collect(),
@@ -383,15 +383,14 @@ pub async fn questions_pdf(app: &Arrival, who: Option<&Actor>, code: &str) -> Re
         identity: format!("{name} version {}", asked.call.version),
         demonstration: definition.demonstration,
     };
-    draw(name, document).await
+    draw(app, name, document).await
 }
 
 /// What binds: who may apply for how much, and by what a dossier is marked.
 fn rules(definition: &CallDefinition) -> BookletPart {
     let text = |label: &str, text: String| BookletEntry { label: label.into(), hint: String::new(), text, table: None };
     let forms = definition.rules.eligible_forms.iter();
-    let forms: Vec<String> =
-        forms.map(|f| ami_views::message(&format!("form-{f}"), &[]).unwrap_or_else(|| f.clone())).collect();
+    let forms: Vec<String> = forms.map(|f| ami_views::word("form", f)).collect();
     let lots = definition.lots.iter().map(|l| {
         vec![l.code.clone(), l.label.clone(), ami_views::integer(l.capacity), ami_views::money(l.ceiling_cents)]
     });

@@ -215,8 +215,7 @@ pub async fn list_sheets(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Sheet
     let mut found = Vec::new();
     let mut refusal = None;
     for (id, seat) in &actor.seats {
-        let load = async { Ok(ami_database::calls::find(conn, *id).await?) };
-        let Some(call) = app.once("call of", id, load).await? else { continue };
+        let Some(call) = app.call_of(*id).await? else { continue };
         if let Err(denial) = decide(Action::ListAssigned, who, &Subject::call(call.facts(app.at))) {
             refusal = Some(denial);
             continue;
@@ -277,19 +276,24 @@ fn about_sheet(
 
 /// One's own sheet.
 pub async fn show_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<SheetView> {
-    let conn = app.database.read();
-    let (placed, sheet) = app.once("sheet", id, place(conn, who, id)).await?;
-    let recusals = app.recusals(placed.call.id).await?;
-    decide(Action::ReadSheet, who, &about_sheet(app.at, who, &placed, &sheet, &recusals))?;
-    app.note_reading(who, "sheet", id);
-    let entries = rows::entries(conn, id, &placed.call.definition.grid).await?;
-    let sheet = Sheet { entries, ..sheet };
-    let filings = Filings::of_placed(conn, &placed).await?;
-    app.knows_sheet(who, &placed, &sheet).await?;
-    let subject = about_sheet(app.at, who, &placed, &sheet, &recusals);
-    let open = decide(Action::Mark, who, &subject).is_ok();
-    let Placed { call, dossier, .. } = &placed;
-    Ok(view(&SheetContext { call, sheet: &sheet, dossier, filings: &filings, open }))
+    let (placed, sheet, subject) = load_sheet(app, who, id).await?;
+    view_sheet(app, who, &placed, &sheet, &subject).await
+}
+
+/// One's own sheet as it is shown.
+pub(crate) async fn view_sheet(
+    app: &Arrival,
+    who: Option<&Actor>,
+    placed: &Placed,
+    sheet: &Sheet,
+    subject: &Subject,
+) -> Result<SheetView> {
+    app.note_reading(who, "sheet", sheet.id);
+    let filings = Filings::of_placed(app.database.read(), placed).await?;
+    app.knows_sheet(who, placed, sheet).await?;
+    let open = decide(Action::Mark, who, subject).is_ok();
+    let Placed { call, dossier, .. } = placed;
+    Ok(view(&SheetContext { call, sheet, dossier, filings: &filings, open }))
 }
 
 impl Arrival {
@@ -304,15 +308,15 @@ impl Arrival {
     }
 }
 
-/// One's own sheet with its call, and what the asker's seat is to it.
-pub(crate) async fn load_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<(Call, Sheet, Subject)> {
+/// One's own sheet with its dossier and call, and what the asker's seat is to it.
+pub(crate) async fn load_sheet(app: &Arrival, who: Option<&Actor>, id: SheetId) -> Result<(Placed, Sheet, Subject)> {
     let conn = app.database.read();
     let (placed, sheet) = app.once("sheet", id, place(conn, who, id)).await?;
     let recusals = app.recusals(placed.call.id).await?;
     let subject = about_sheet(app.at, who, &placed, &sheet, &recusals);
     decide(Action::ReadSheet, who, &subject)?;
     let entries = rows::entries(conn, id, &placed.call.definition.grid).await?;
-    Ok((placed.call, Sheet { entries, ..sheet }, subject))
+    Ok((placed, Sheet { entries, ..sheet }, subject))
 }
 
 /// Writes marks and comments, see [`save_entries`].

@@ -61,6 +61,11 @@ pub fn message(key: &str, args: &[(&'static str, String)]) -> Option<String> {
     LOCALES.try_lookup_with_args(&FRENCH, key, &args)
 }
 
+/// A code of some kind in words, such as `decision` and `without_outcome`; the code itself where no locale has a word for it.
+pub fn word(kind: &str, code: &str) -> String {
+    message(&format!("{kind}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
+}
+
 /// Every template, checked.
 #[derive(Debug)]
 pub struct Views {

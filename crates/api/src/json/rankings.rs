@@ -75,7 +75,7 @@ async fn show(app: &Arrived, who: Who, id: Id, kept: &State<Kept>) -> Result<Giv
     let render = |(view, _): (RankingView, _)| {
         serde_json::to_string(&view).map(|text| Made::new(String::new(), &text)).map_err(Error::internal)
     };
-    let made = kept.get(name, services::show_seen(app, &seen), render).await?;
+    let made = kept.get(&app.cores, name, services::show_seen(app, &seen), render).await?;
     Ok(Given { made, before: String::new(), after: String::new(), kind: ContentType::JSON, public: false })
 }
 

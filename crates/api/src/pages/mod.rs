@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod applicant;
+mod assignments;
 mod deliberations;
 mod forms;
 mod jury;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(jury::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());
+    all.extend(assignments::routes());
     all
 }
 
@@ -226,7 +228,7 @@ impl Ctx<'_> {
             let context = Framed { chrome: &chrome, body: &body };
             Ok(views.page(&format!("pages/{template}.html"), &context)?)
         };
-        Ok(PageAnswer::Page(status, self.kept.apart(render).await?))
+        Ok(PageAnswer::Page(status, self.app.cores.run(render).await?))
     }
 
     /// Whether nobody is signed in and nothing is to be told: what such a visitor reads every other one reads.
@@ -249,7 +251,7 @@ impl Ctx<'_> {
             let middle = views.middle(&format!("pages/{template}.html"), &context)?;
             Ok(Made::new(middle.title, &middle.body))
         };
-        let made = self.kept.get(format!("{template} {name}"), load, render).await?;
+        let made = self.kept.get(&self.app.cores, format!("{template} {name}"), load, render).await?;
         let chrome = Chrome { now: None, ..self.chrome.clone() };
         let (before, after) = self.app.views.frame(&made.title, &Framed { chrome: &chrome, body: &() })?;
         let (kind, public) = (ContentType::HTML, self.is_visitor());

@@ -22,7 +22,7 @@ use super::{Grounds, OverrideView, override_view};
 use crate::deliberations::{Stages, stages};
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::rankings::Standing;
+use crate::rankings::Standings;
 use crate::{Actor, Arrival, Error, Kind, Result, rankings};
 
 /// The list's name in its cursors.
@@ -86,9 +86,6 @@ async fn decided_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<
     Ok(call)
 }
 
-/// Where dossiers stand in the newest ranking.
-type Ranked = BTreeMap<Uuid, Standing>;
-
 /// Every filed dossier of a call with what was decided, by lot, rank and number.
 pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
     let conn = app.database.read();
@@ -100,7 +97,7 @@ pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> R
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
-    let taken = Taken { decisions, grounds, people, stages: stages(conn, &call).await? };
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, call.id, None).await? };
     Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
@@ -113,7 +110,7 @@ pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part
     let call = decided_call(app, who, code).await?;
     let (by, ranked) = match part.after::<Place>(LIST)? {
         None => rankings::standings_of(app, who, &call, None).await?,
-        Some((None, ..)) => (None, Arc::default()),
+        Some((None, ..)) => (None, Standings::default()),
         Some((Some(id), ..)) => rankings::standings_of(app, who, &call, Some(id.into())).await?,
     };
     let place = |(id, lot, number): &(DossierId, String, i64)| {
@@ -132,14 +129,14 @@ pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let shown: Vec<DossierId> = filed.keys().copied().collect();
     let grounds = Grounds::read(app, call.id, Some(&shown)).await?;
-    let taken = Taken { decisions, grounds, people, stages: stages(conn, &call).await? };
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, call.id, Some(&shown)).await? };
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
     let lines = lines.map(|d| line(d, &filings, &ranked, &taken)).collect();
     Ok(Page { items: lines, next: page.next })
 }
 
-fn rank(ranked: &Ranked, id: DossierId) -> usize {
-    ranked.get(&id.uuid()).and_then(|p| p.rank).unwrap_or(usize::MAX)
+fn rank(ranked: &Standings, id: DossierId) -> usize {
+    ranked.get(&id).and_then(|p| p.rank).unwrap_or(usize::MAX)
 }
 
 /// What was decided in a call, in numbers.
@@ -193,8 +190,8 @@ struct Taken {
     stages: Stages,
 }
 
-fn line(d: &Dossier, filings: &Filings, ranked: &Ranked, taken: &Taken) -> DecisionLine {
-    let place = ranked.get(&d.id.uuid());
+fn line(d: &Dossier, filings: &Filings, ranked: &Standings, taken: &Taken) -> DecisionLine {
+    let place = ranked.get(&d.id);
     let decision = taken.decisions.get(&d.id);
     let by = decision.and_then(|x| taken.people.get(&x.by));
     DecisionLine {
@@ -225,10 +222,6 @@ fn line(d: &Dossier, filings: &Filings, ranked: &Ranked, taken: &Taken) -> Decis
     }
 }
 
-fn word(prefix: &str, code: &str) -> String {
-    ami_views::message(&format!("{prefix}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
-}
-
 fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
     lines
         .iter()
@@ -240,14 +233,14 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
             number: l.number.clone(),
             organisation: l.organisation.clone(),
             siret: l.siret.clone(),
-            status: word("status", &l.status),
+            status: ami_views::word("status", &l.status),
             total: l.total_shown.clone(),
-            decision: l.decision.map_or_else(String::new, |d| word("decision", d.as_str())),
+            decision: l.decision.map_or_else(String::new, |d| ami_views::word("decision", d.as_str())),
             amount_cents: l.amount_cents.filter(|_| l.stale.is_none()),
-            stale: l.stale.map_or_else(String::new, |stale| word("stale", stale.as_str())),
+            stale: l.stale.map_or_else(String::new, |stale| ami_views::word("stale", stale.as_str())),
             reason: l.reason.clone(),
             overridden: l.overridden.as_ref().map_or_else(String::new, |o| {
-                let rules: Vec<String> = o.rules.iter().map(|r| word("rule", r.as_str())).collect();
+                let rules: Vec<String> = o.rules.iter().map(|r| ami_views::word("rule", r.as_str())).collect();
                 format!("{} : {}", rules.join(", "), o.reason)
             }),
             decided_at: l.decided_at.map(|at| at.to_zoned_datetime(time_zone()).datetime()),
@@ -260,12 +253,12 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    rankings::blocking(move || ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)).await
+    app.cores.run(move || ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)).await
 }
 
 /// The decisions as XLSX.
 pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    rankings::blocking(move || ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)).await
+    app.cores.run(move || ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)).await
 }

@@ -1,15 +1,13 @@
 //! What is put before the assembly with a deliberation: lot by lot who is retained, who waits, for how much, and where the proposal goes
 //! beyond the published rules. Its facts are fixed with the act; the page and the PDF are made of them.
 
-use std::collections::BTreeMap;
-
 use ami_database::calls::Call;
 use ami_database::documents::{self as documents_rows, Document, DocumentKind, Subject as DocumentSubject};
 use ami_documents::{AnnexDocument, AnnexRow, AnnexSection};
 use ami_domain::award::Rule;
 use ami_domain::decision::DecisionKind;
 use ami_domain::deliberation::Deliberation;
-use ami_domain::ids::{DeliberationId, DossierId};
+use ami_domain::ids::DeliberationId;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -18,7 +16,7 @@ use utoipa::ToSchema;
 use super::{Taking, load};
 use crate::documents::{NamedFile, document_bytes};
 use crate::filed::Filings;
-use crate::rankings::RankingView;
+use crate::rankings::Standings;
 use crate::{Actor, Arrival, Error, Result, Work};
 
 const FORMAT: u32 = 1;
@@ -94,22 +92,13 @@ pub struct AnnexLine {
     pub beyond_because: String,
 }
 
-/// Where a ranking puts a dossier: rank, whether it is shared, total.
-pub(super) type Places = BTreeMap<DossierId, (Option<usize>, bool, Option<String>)>;
-
-/// Where a ranking puts each dossier.
-pub(super) fn places(ranking: &RankingView) -> Places {
-    let dossiers = ranking.lots.iter().flat_map(|l| &l.dossiers);
-    dossiers.map(|d| (DossierId::from(d.id), (d.rank, d.ex_aequo, d.total_shown.clone()))).collect()
-}
-
 /// Fixes the facts of a deliberation's annex, in the transaction that takes it.
 pub(super) async fn issue(
     work: &Work<'_>,
     call: &Call,
     made: &Deliberation,
     taking: &Taking,
-    places: Option<&Places>,
+    places: Option<&Standings>,
 ) -> Result<()> {
     let filings = Filings::of(work.tx.read(), call, taking.dossiers.keys().copied()).await?;
     let mut lots = Vec::new();
@@ -119,15 +108,15 @@ pub(super) async fn issue(
             .values()
             .filter_map(|d| Some((d, taking.dossiers.get(&d.dossier).filter(|x| x.lot == lot.code)?)))
             .map(|(d, dossier)| {
-                let (rank, ex_aequo, total) = places.and_then(|p| p.get(&d.dossier)).cloned().unwrap_or_default();
+                let place = places.and_then(|p| p.get(&d.dossier));
                 AnnexLine {
                     number: filings.number(dossier),
                     organisation: filings.name(d.dossier),
                     siret: filings.applicant(d.dossier).map_or_else(String::new, |a| a.siret.clone()),
                     decision: d.kind,
-                    rank,
-                    ex_aequo,
-                    total,
+                    rank: place.and_then(|p| p.rank),
+                    ex_aequo: place.is_some_and(|p| p.ex_aequo),
+                    total: place.and_then(|p| p.total_shown.clone()),
                     amount_cents: d.amount_cents,
                     reason: d.reason.clone(),
                     beyond: d.overridden.as_ref().map_or_else(Vec::new, |o| o.rules.clone()),
@@ -194,21 +183,19 @@ fn read(record: &str) -> Result<AnnexRecord> {
 
 /// The annex of a deliberation, for an officer.
 pub async fn show_annex(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<AnnexRecord> {
+    read(&find(app, who, id).await?.record)
+}
+
+async fn find(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<Document> {
     load(app, who, id).await?;
-    let document = documents_rows::of_subject(app.database.read(), DocumentSubject::Annex(id)).await?;
-    read(&document.ok_or_else(Error::not_found)?.record)
+    let found = documents_rows::of_subject(app.database.read(), DocumentSubject::Annex(id)).await?;
+    found.ok_or_else(Error::not_found)
 }
 
 /// The same as PDF, always the same bytes.
 pub async fn annex_pdf(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<NamedFile> {
-    load(app, who, id).await?;
-    let document = documents_rows::of_subject(app.database.read(), DocumentSubject::Annex(id)).await?;
-    let document = document.ok_or_else(Error::not_found)?;
+    let document = find(app, who, id).await?;
     Ok(NamedFile { name: document.name.clone(), bytes: document_bytes(app, document.id).await? })
-}
-
-fn word(prefix: &str, code: &str) -> String {
-    ami_views::message(&format!("{prefix}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
 }
 
 /// Draws an annex from its facts.
@@ -216,7 +203,7 @@ pub(crate) fn draw(record: &str) -> Result<Vec<u8>> {
     let record = read(record)?;
     let section = |lot: AnnexLot| {
         let beyond = lot.lines.iter().filter(|l| !l.beyond.is_empty()).map(|l| {
-            let rules: Vec<String> = l.beyond.iter().map(|r| word("rule", r.as_str())).collect();
+            let rules: Vec<String> = l.beyond.iter().map(|r| ami_views::word("rule", r.as_str())).collect();
             format!("{} : {}. {}", l.number, rules.join(", "), l.beyond_because)
         });
         let explained = lot.lines.iter().filter(|l| !l.reason.is_empty());
@@ -230,7 +217,7 @@ pub(crate) fn draw(record: &str) -> Result<Vec<u8>> {
                 .lines
                 .iter()
                 .map(|l| AnnexRow {
-                    decision: word("decision", l.decision.as_str()),
+                    decision: ami_views::word("decision", l.decision.as_str()),
                     rank: match (l.rank, l.ex_aequo) {
                         (Some(rank), true) => format!("{rank} ex æquo"),
                         (Some(rank), false) => rank.to_string(),
