@@ -20,6 +20,10 @@ check crate:
 bench:
     cargo xtask bench
 
+# Pages, API and saving under load, on a large call; `--against FILE` prints ratios to an earlier run
+bench-http *options:
+    cargo xtask bench http {{options}}
+
 # Any input to the scoring engine (`ranking` or `sharing`) for ten minutes; needs cargo-fuzz and a nightly compiler
 fuzz target:
     cd crates/scoring && cargo +nightly fuzz run {{target}} -- -max_total_time=600

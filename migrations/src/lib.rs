@@ -75,11 +75,36 @@ impl MigratorTrait for Migrator {
                 history: &[],
             }),
             Box::new(Sql {
+                name: "m20261125_000010_erasures",
+                text: Text::Both(include_str!("m20261125_000010_erasures.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
                 name: "m20261125_000011_calls",
                 text: Text::Each {
                     sqlite: include_str!("m20261125_000011_calls.sqlite.sql"),
                     postgres: include_str!("m20261125_000011_calls.postgres.sql"),
                 },
+                history: &[],
+            }),
+            Box::new(Sql {
+                name: "m20261125_000012_deliberations",
+                text: Text::Both(include_str!("m20261125_000012_deliberations.sql")),
+                history: DELIBERATION_HISTORY,
+            }),
+            Box::new(Sql {
+                name: "m20261125_000013_discarded",
+                text: Text::Both(include_str!("m20261125_000013_discarded.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
+                name: "m20261125_000014_jury",
+                text: Text::Both(include_str!("m20261125_000014_jury.sql")),
+                history: JURY_HISTORY,
+            }),
+            Box::new(Sql {
+                name: "m20261125_000015_lists",
+                text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],
             }),
         ]
@@ -129,6 +154,14 @@ const HISTORY: &[History] = &[
     History { table: "deposit_changes", keys: &[&["id"]], erasable: true },
     History { table: "sheet_reopenings", keys: &[&["id"]], erasable: true },
 ];
+
+/// What the assembly was given, and what was recorded of it.
+const DELIBERATION_HISTORY: &[History] = &[
+    History { table: "deliberation_decisions", keys: &[&["id"], &["deliberation_id", "dossier_id"]], erasable: true },
+    History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
+];
+/// What jurors ask for and what was answered.
+const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

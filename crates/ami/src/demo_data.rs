@@ -7,13 +7,16 @@ use ami_domain::dossier::InadmissibleReason;
 use ami_domain::identifiers::Email;
 use ami_domain::ids::{AccountId, DossierId, OrganisationId};
 use ami_domain::jury::{College, RecusalReason, Voice};
-use ami_services::dossiers::{OnInvalid, Seen};
+use ami_services::answers::{self, OnInvalid, Seen};
+use ami_services::assigning::SeatChange;
 use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
-use ami_services::sheets::SheetChanges;
+use ami_services::sheets::{Given, SheetChanges};
 use ami_services::{
-    Actor, App, Arrival, accounts, deposits, dossiers, jury, members, officers, organisations, pieces, review, sheets,
-    steps, writing,
+use ami_services::{
+    Actor, App, Arrival, accounts, assigning, deposits, dossiers, jury, locking, officers, organisations, pieces,
+    review, sheets, steps, writing,
+};
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};
@@ -312,6 +315,7 @@ impl Loader<'_> {
             .map(|(id, _, _)| Conflict {
                 lot: None,
                 dossier: Some(id.uuid()),
+                organisation: None,
                 reason: RecusalReason::Office,
                 comment: "Mandat à Valfleury-sur-Ourcq.".into(),
             })
@@ -352,8 +356,9 @@ impl Loader<'_> {
             }
         }
         for (seat, list) in &by_seat {
-            let ids: Vec<DossierId> = list.iter().map(|i| filed[*i].0).collect();
-            jury::assign_dossiers(app, Some(officer), &call.code, seats[*seat].into(), &ids, &[]).await?;
+            let add = list.iter().map(|i| filed[*i].0.uuid()).collect();
+            let change = SeatChange { seat: seats[*seat], add, remove: vec![] };
+            assigning::change_assignments(app, Some(officer), &call.code, &[change]).await?;
         }
         let criteria: Vec<String> = call.grid.criteria().map(|c| c.code.clone()).collect();
         for (seat, account) in self.jurors.iter().enumerate() {
@@ -382,7 +387,7 @@ impl Loader<'_> {
                     sheets::write_sheet(app, Some(&actor), sheet.id.into(), None, &changes).await?;
                 }
                 if !left {
-                    sheets::lock_sheet(app, Some(&actor), sheet.id.into(), None).await?;
+                    locking::lock_sheet(app, Some(&actor), sheet.id.into(), None).await?;
                 }
             }
         }
@@ -400,7 +405,7 @@ pub async fn fill(
     lot: &str,
 ) -> Outcome<()> {
     let answers = answers(call, applicant, lot)?;
-    let saved = dossiers::save_answers(app, Some(actor), id, Seen::Any, &answers, OnInvalid::Refuse).await?;
+    let saved = answers::save_answers(app, Some(actor), id, Seen::Any, &answers, OnInvalid::Refuse).await?;
     debug_assert!(saved.problems.is_empty());
     let missing = dossiers::show_dossier(app, Some(actor), id).await?.missing;
     for gap in missing.iter().filter(|g| g.kind == "piece") {
@@ -433,7 +438,7 @@ fn marks(criteria: &[String], mark: impl Fn(usize) -> i64) -> SheetChanges {
     let mut changes = SheetChanges::default();
     for (i, code) in criteria.iter().enumerate() {
         let value = mark(i);
-        changes.marks.insert(code.clone(), Some(value));
+        changes.marks.insert(code.clone(), Some(Given::Mark(value)));
         if matches!(value, 0 | 1 | 5) {
             let words = if value == 5 {
                 "Réponse complète, précise et étayée par des exemples concrets."

@@ -7,6 +7,7 @@ use ami_database::journal::Broken;
 use ami_domain::ids::RankingId;
 use ami_services::Clock;
 use ami_services::check::{Fault, check_installation};
+use ami_services::erasures::Erasure;
 use ami_services::evidence::{self, Finding, Verification};
 use ami_services::rankings::{Recomputed, recompute_ranking};
 
@@ -42,8 +43,15 @@ pub fn report(verification: &Verification) -> String {
     if verification.pending > 0 {
         lines.push(format!("actes en attente de chaînage : {}", verification.pending));
     }
+    lines.extend(verification.erased.iter().map(erasure));
     lines.extend(verification.findings.iter().map(finding));
     lines.join("\n") + "\n"
+}
+
+fn erasure(erasure: &Erasure) -> String {
+    let Erasure { subject, at, reason, visa, rows } = erasure;
+    let what = if subject.is_empty() { "une ligne seule" } else { subject };
+    format!("effacé : {what}, le {} — {reason} (visa {visa}) ; empreintes laissées : {rows}", ami_views::date_time(*at))
 }
 
 fn finding(finding: &Finding) -> String {
@@ -62,6 +70,9 @@ fn finding(finding: &Finding) -> String {
             format!(
                 "ANOMALIE : la ligne {number} du fichier signé n’est pas celle qui a été signée, ou une ligne manque avant elle"
             )
+        }
+        Finding::Erasure { at, subject } => {
+            format!("ANOMALIE : l’effacement de « {subject} », daté du {at}, n’est pas au journal")
         }
         Finding::Anchor { at, scope, seq } => {
             format!("ANOMALIE : {} — l’acte {seq}, signé le {at}, n’est plus dans la chaîne", chain(scope))
@@ -116,6 +127,9 @@ pub async fn check(file: Option<&Path>) -> Outcome<()> {
         println!("fichiers déposés : non relus, le service en marche tient le stockage");
     }
     println!("classements recalculés : {} ; décisions rapprochées : {}", checked.rankings, checked.decisions);
+    for erased in &checked.erased {
+        println!("{}", erasure(erased));
+    }
     for fault in &checked.faults {
         println!("{}", sentence(fault));
     }

@@ -4,6 +4,7 @@ pub mod call;
 pub mod config;
 pub mod demo;
 pub mod demo_data;
+pub mod erase;
 pub mod evidence;
 mod fingerprint;
 mod keeper;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
 use ami::{call, demo, evidence, outbox, server};
+use ami::{demo, erase, evidence, outbox, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -85,6 +86,8 @@ enum Command {
     Check(Config),
     #[command(about = "Vérifie un classement conservé", subcommand)]
     Ranking(Ranking),
+    #[command(about = "Efface ce qui ne doit plus être gardé, sur visa d’un archiviste", subcommand)]
+    Erase(Erase),
     Score(score::ScoreArgs),
     #[command(about = "Écrit la description de l’API (OpenAPI 3.1), puis s’arrête")]
     Openapi,
@@ -160,6 +163,23 @@ enum Journal {
 }
 
 #[derive(Debug, Subcommand)]
+enum Erase {
+    #[command(about = "Efface un dossier d’un appel archivé et tout ce qui s’y rattache ; les empreintes restent")]
+    Dossier {
+        #[arg(value_name = "IDENTIFIANT", help = "Identifiant du dossier")]
+        id: String,
+        #[arg(long, value_name = "ADRESSE", help = "Adresse électronique d’un administrateur")]
+        administrator: String,
+        #[arg(long, value_name = "TEXTE", help = "Motif, par exemple la durée de conservation échue")]
+        reason: String,
+        #[arg(long, value_name = "TEXTE", help = "Visa d’élimination : qui l’a donné, sa référence, sa date")]
+        visa: String,
+        #[command(flatten)]
+        config: Config,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Ranking {
     #[command(about = "Recalcule un classement d’après ses données conservées et dit ce qui diffère")]
     Recompute {
@@ -205,6 +225,9 @@ fn main() -> ExitCode {
             }
             Command::Officer(Officer::Add { email, name, config }) => {
                 call::add_officer(config.file.as_deref(), &email, &name).await
+            Command::Erase(Erase::Dossier { id, administrator, reason, visa, config }) => {
+                let request = erase::Request { dossier: &id, by: &administrator, reason: &reason, visa: &visa };
+                erase::erase_dossier(config.file.as_deref(), &request).await
             }
             Command::Outbox(Outbox::Status(config)) => outbox::status(config.file.as_deref()).await,
             Command::Outbox(Outbox::Resume(config)) => outbox::resume(config.file.as_deref()).await,

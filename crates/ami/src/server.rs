@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use ami_api::{HttpSettings, Metrics};
 use ami_database::Database;
+use ami_services::cores::Cores;
 use ami_services::evidence::Evidence;
 use ami_services::installation::{self, Installation};
 use ami_services::jobs::{self, Crew};
+use ami_services::passwords::Passwords;
 use ami_services::tokens::{self, Keys};
 use ami_services::{App, Clock, Settings, accounts, open_spool, organisations, outbox};
 use ami_storage::{Embedded, EmbeddedSettings, Secret, Storage, StorageSettings};
@@ -172,6 +174,7 @@ async fn assemble(config: &Checked, data: &Path, clock: Clock, settings: Setting
     let database = Database::connect(config.database_url.expose()).await?;
     database.migrate().await?;
     let keys = keys(config, data, &database, &clock).await?;
+    let cores = Cores::default();
     let fingerprint = fingerprint(data, config.storage.as_ref(), &database.identity().await?);
     Ok(App {
         database: Arc::new(database),
@@ -182,8 +185,10 @@ async fn assemble(config: &Checked, data: &Path, clock: Clock, settings: Setting
         keys: Arc::new(keys),
         access: Arc::default(),
         evidence: Arc::new(evidence(data)?),
-        passwords: Arc::default(),
+        passwords: Arc::new(Passwords::new(&cores)),
+        cores,
         installation: Arc::new(Installation::new(fingerprint, config.outbox)),
+        lately: Arc::default(),
         uploaded: Arc::default(),
         clock,
         settings: Arc::new(settings),

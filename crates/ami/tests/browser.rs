@@ -361,13 +361,15 @@ async fn juror_marks(browser: &mut Browser) {
     for criterion in call.grid.criteria() {
         browser.tick(&format!("//input[@name='mark.{}' and @value='3']", criterion.code)).await;
     }
-    browser.wait_for("60,00 points pour 17 critère(s) sur 17").await;
+    browser.wait_for("60,00 points pour 17 critères sur 17").await;
     browser.tick("//input[@name='mark.A1' and @value='5']").await;
     browser.fill("comment.A1", "Trop court").await;
-    browser.press("Enregistrer et verrouiller").await;
+    browser.press("Relire et verrouiller").await;
     browser.wait_for("demande un commentaire d'au moins 30 caractères").await;
     browser.fill("comment.A1", "Une analyse du territoire précise et chiffrée.").await;
-    browser.press("Enregistrer et verrouiller").await;
+    browser.press("Relire et verrouiller").await;
+    browser.wait_for("Relisez vos notes").await;
+    browser.press("Verrouiller définitivement").await;
     browser.wait_for("Cette fiche est verrouillée").await;
     browser.look("23-fiche-verrouillee").await;
 }

@@ -8,16 +8,20 @@ use ami::demo_data::{self, Accounts};
 use ami::evidence::report;
 use ami_database::ConnectionTrait as _;
 use ami_database::journal::Broken;
+use ami_services::accounts::find_actor;
 use ami_services::check::{Fault, check_installation};
+use ami_services::erasures::{Erased, erase_dossier};
 use ami_services::evidence::{Finding, Verification, last_signed, sign_heads, verify_journal};
+use ami_services::pieces::sweep_objects;
 use ami_services::rankings::{Recomputed, recompute_ranking};
 use ami_services::{access, journal};
-use common::{World, databases};
+use common::{Person, World, databases};
 use rocket::http::Method;
+use sea_orm::Statement;
 use serde_json::json;
 
 /// Each table of history with a column of its own.
-const HISTORY: [(&str, &str); 11] = [
+const HISTORY: [(&str, &str); 13] = [
     ("journal", "hash"),
     ("journal_heads", "hash"),
     ("call_versions", "sha256"),
@@ -29,6 +33,8 @@ const HISTORY: [(&str, &str); 11] = [
     ("deposits", "content_sha256"),
     ("deposit_changes", "kind"),
     ("evidence_keys", "public"),
+    ("deliberation_decisions", "kind"),
+    ("deliberation_history", "reason"),
 ];
 
 async fn sql(world: &World, statement: &str) -> Result<u64, String> {
@@ -40,8 +46,8 @@ async fn verify(world: &World) -> Verification {
     verify_journal(&world.app.database, &world.app.evidence).await.unwrap()
 }
 
-/// A call with a ranking and a decision: every table of history has rows.
-async fn history(world: &World) {
+/// A call with a ranking and a decision: every table of history has rows. Its officer, and the dossier.
+async fn history(world: &World) -> (Person, String) {
     world.set_clock("2027-03-15T10:55:00Z");
     let officer = world.published().await;
     let (applicant, organisation, data) = world.applicant(1).await;
@@ -72,8 +78,13 @@ async fn history(world: &World) {
     world.post(&officer, "/calls/AMI-ALI-2027/rankings", json!({})).await.ok();
     let decided = json!({ "decision": "refused", "reason": "Notation insuffisante." });
     world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
+    world.advance(&officer, "plenary").await;
+    world.advance(&officer, "deliberation").await;
+    let sitting = json!({ "number": "1", "date": "2027-07-01", "dossiers": [dossier] });
+    world.post(&officer, "/calls/AMI-ALI-2027/deliberations", sitting).await.ok();
     journal::link(&world.app.now()).await.unwrap();
     sign_heads(&world.app.now()).await.unwrap();
+    (officer, dossier)
 }
 
 #[rocket::async_test]
@@ -113,6 +124,80 @@ async fn a_row_goes_only_by_an_erasure_that_names_it() {
         assert_eq!(sql(&world, &gone).await, Ok(1));
         assert!(sql(&world, "DELETE FROM answer_history").await.is_err());
         assert!(sql(&world, "DELETE FROM erasures").await.is_err(), "the tombstone stays");
+        world.end().await;
+    }
+}
+
+/// Erases as an archivist's letter says, in the name of an account.
+async fn erase(world: &World, by: &str, dossier: &str) -> Result<Erased, String> {
+    let now = world.app.now();
+    let actor = find_actor(&now, by).await.unwrap();
+    let erased = erase_dossier(&now, actor.as_ref(), dossier.parse().unwrap(), "Durée échue.", "AD99/2031-12").await;
+    erased.map_err(|error| error.code.to_owned())
+}
+
+async fn count(world: &World, what: &str) -> i64 {
+    let sql =
+        Statement::from_string(world.app.database.read().get_database_backend(), format!("SELECT COUNT(*) {what}"));
+    world.app.database.read().query_one_raw(sql).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+#[rocket::async_test]
+async fn an_erased_dossier_leaves_its_hashes_and_what_is_left_stays_whole() {
+    for database in databases() {
+        let world = World::new(database).await;
+        let (officer, dossier) = history(&world).await;
+        let ranking = world.get(&officer, "/calls/AMI-ALI-2027/rankings").await.ok()["items"][0]["id"].clone();
+        let (admin, applicant) = ("officer@demonstration.example", "applicant-1@demonstration.example");
+        assert_eq!(erase(&world, admin, &dossier).await.unwrap_err(), "not-now");
+        for step in ["notified", "archived"] {
+            world.advance(&officer, step).await;
+        }
+        assert_eq!(erase(&world, applicant, &dossier).await.unwrap_err(), "not-found");
+        world.deliver().await;
+        let kept = [
+            "answer_history",
+            "mark_history",
+            "decision_history",
+            "deposits",
+            "deposit_changes",
+            "deliberation_decisions",
+        ];
+        let mut rows = 0;
+        for table in kept {
+            let there = count(&world, &format!("FROM {table}")).await;
+            assert!(there > 0, "{table}");
+            rows += there;
+        }
+
+        let erased = erase(&world, admin, &dossier).await.unwrap();
+        assert_eq!((erased.rows["dossiers"], erased.rows["deposits"], erased.rows["documents"]), (1, 1, 1));
+        for table in kept.into_iter().chain(["answers", "pieces", "sheets", "marks", "decisions", "dossiers"]) {
+            assert_eq!(count(&world, &format!("FROM {table}")).await, 0, "{database} {table}");
+        }
+        assert_eq!(count(&world, "FROM documents WHERE kind <> 'annex'").await, 0, "the assembly's annex stays");
+        sweep_objects(&world.app.now()).await.unwrap();
+        assert_eq!(world.objects(), Vec::<String>::new());
+        assert_eq!(count(&world, "FROM erasures").await, rows, "each row of history leaves its hash");
+        assert_eq!(count(&world, "FROM erasures WHERE length(sha256) = 64").await, rows);
+        for who in [&officer, &world.sign_in_again("applicant 1").await] {
+            assert_eq!(world.get(who, &format!("/dossiers/{dossier}")).await.status, 404);
+        }
+        world.get(&officer, &format!("/rankings/{}", ranking.as_str().unwrap())).await.ok();
+        world.get(&officer, "/calls/AMI-ALI-2027/decisions").await.ok();
+
+        journal::link(&world.app.now()).await.unwrap();
+        let whole = verify(&world).await;
+        assert_eq!((whole.findings.as_slice(), whole.erased.len()), ([].as_slice(), 1));
+        assert!(report(&whole).contains("Durée échue. (visa AD99/2031-12)"), "{}", report(&whole));
+        let checked = check_installation(&world.app.now(), true).await.unwrap();
+        assert_eq!((checked.faults.as_slice(), checked.erased.len(), checked.deposits), ([].as_slice(), 1, 0));
+
+        // A tombstone that somebody writes by hand is none.
+        let forged = "INSERT INTO erasures (id, table_name, row_id, sha256, reason, visa, at, subject) \
+             SELECT id, 'rankings', 'x', 'x', 'x', 'x', 0, 'ALI27-9999' FROM rankings";
+        assert_eq!(sql(&world, forged).await, Ok(1));
+        assert!(matches!(&verify(&world).await.findings[..], [Finding::Erasure { .. }]));
         world.end().await;
     }
 }

@@ -248,7 +248,8 @@ async fn a_change_under_way_at_closing_leaves_what_was_filed() {
         world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
         let conn = world.app.database.read();
         let call = ami_database::calls::find_by_code(conn, "AMI-ALI-2027").await.unwrap().unwrap();
-        let kept = ami_database::rankings::latest(conn, call.id).await.unwrap().unwrap();
+        let newest = ami_database::rankings::rankings(conn, call.id).await.unwrap().remove(0);
+        let kept = ami_database::rankings::find_ranking(conn, newest.id).await.unwrap().unwrap();
         let inputs: Value = serde_json::from_str(&kept.inputs).unwrap();
         assert_eq!(inputs["dossiers"][0]["values"]["7.03"], json!(filed["computed"]["7.03"].to_string()), "{inputs}");
         // The applicant sees what is examined, and still has what was written since.

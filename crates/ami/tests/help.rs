@@ -47,6 +47,7 @@ fn every_help_is_in_french() {
         "journal",
         "check",
         "ranking",
+        "erase",
         "score",
         "openapi",
     ];
@@ -70,6 +71,7 @@ fn every_help_is_in_french() {
         ["call", "diff"],
         ["call", "check"],
         ["officer", "add"],
+        ["erase", "dossier"],
     ] {
         let form = [below[0], below[1], "--help"];
         assert_french(&form, &help(&form));

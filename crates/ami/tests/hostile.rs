@@ -337,4 +337,22 @@ fn a_refused_client_that_still_sends_gets_its_answer() {
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"), "{line}");
     }
+    // A head that names no host, or two, could be read in two ways by what stands between (RFC 9112, 3.2).
+    let cookies = format!("Host: {host}\r\nX-Long: {}\r\n", "a".repeat(40_000));
+    for (line, headers, status) in [
+        ("GET /", "Accept: */*\r\n", "400"),
+        ("GET /api/v1/calls", "Accept: */*\r\n", "400"),
+        ("GET /", &format!("Host: {host}\r\nHost: autre.example\r\n"), "400"),
+        ("POST /api/v1/session", &format!("Host: {host}\r\nHost: {host}\r\nContent-Length: 0\r\n"), "400"),
+        ("GET /", &cookies, "431"),
+        ("GET /api/v1/calls", &format!("Host: {host}\r\n"), "200"),
+        ("GET /healthz", "Accept: */*\r\n", "200"),
+    ] {
+        let mut stream = TcpStream::connect(&host).unwrap();
+        stream.write_all(format!("{line} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line} {headers:.60}: {answer}");
+        assert_eq!(answer.contains("application/problem+json"), line.contains("/api/") && status != "200", "{answer}");
+    }
 }

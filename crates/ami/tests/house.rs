@@ -5,12 +5,12 @@ use std::process::Command;
 
 /// Crates that a crate of ours may not reach, however far down.
 const FORBIDDEN: [(&str, &[&str]); 8] = [
-    ("ami-domain", &["rocket", "sea-orm", "tokio", "aws-sdk-s3", "printpdf", "minijinja"]),
-    ("ami-scoring", &["ami-domain", "rocket", "sea-orm", "tokio", "aws-sdk-s3", "printpdf", "jiff"]),
-    ("ami-storage", &["ami-domain", "rocket", "sea-orm", "printpdf", "minijinja"]),
-    ("ami-database", &["rocket", "aws-sdk-s3", "printpdf", "minijinja", "ami-scoring"]),
+    ("ami-domain", &["rocket", "sea-orm", "tokio", "aws-sdk-s3", "subsetter", "minijinja"]),
+    ("ami-scoring", &["ami-domain", "rocket", "sea-orm", "tokio", "aws-sdk-s3", "subsetter", "jiff"]),
+    ("ami-storage", &["ami-domain", "rocket", "sea-orm", "subsetter", "minijinja"]),
+    ("ami-database", &["rocket", "aws-sdk-s3", "subsetter", "minijinja", "ami-scoring"]),
     ("ami-documents", &["rocket", "sea-orm", "aws-sdk-s3", "minijinja", "ami-database"]),
-    ("ami-views", &["rocket", "sea-orm", "aws-sdk-s3", "printpdf", "ami-database"]),
+    ("ami-views", &["rocket", "sea-orm", "aws-sdk-s3", "subsetter", "ami-database"]),
     ("ami-services", &["rocket", "ami-api"]),
     ("ami-migrations", &["ami-domain", "rocket"]),
 ];

@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use ami_database::{ConnectionTrait as _, DbBackend};
+use common::jury;
 use common::{Person, World, databases};
 use rocket::http::Method;
 use serde_json::json;
@@ -103,15 +104,25 @@ async fn every_list_is_read_in_parts() {
         assert_eq!(walk(&world, &officer, &format!("{call}/assignments"), "dossier").await, (250, 25));
         assert_eq!(walk(&world, &officer, &format!("{call}/decisions"), "dossier").await, (250, 25));
         assert_eq!(walk(&world, &officer, &format!("{call}/seats"), "id").await, (0, 1));
+        // Calls that are somebody else's drafts stand before the one that is seen.
+        for n in 0..120_u128 {
+            let id = uuid::Uuid::from_u128(u128::MAX - n);
+            let id = if database == "sqlite" { format!("X'{}'", id.simple()) } else { format!("'{id}'") };
+            let copy = format!(
+                "INSERT INTO calls (id, code, state, version, definition, revision, created_at) \
+                 SELECT {id}, 'DRAFT-{n}', 'draft', 0, definition, 0, created_at FROM calls WHERE code = 'AMI-ALI-2027'"
+            );
+            world.app.database.read().execute_unprepared(&copy).await.unwrap();
+        }
         assert_eq!(walk(&world, &officer, "/calls", "code").await, (1, 1));
 
         // What a program gets that does not ask for parts.
         let first = world.get(&officer, &format!("{call}/dossiers")).await.ok();
         assert_eq!(first["items"].as_array().unwrap().len(), 200);
         let foreign = first["next"].as_str().unwrap();
-        let most = world.get(&officer, &format!("{call}/dossiers?limit=100000")).await.ok();
+        let most = world.get(&officer, &format!("{call}/dossiers?limit=500")).await.ok();
         assert_eq!((most["items"].as_array().unwrap().len(), &most["next"]), (250, &json!(null)));
-        for query in ["limit=0", "limit=-1", "limit=x", "limit=", "cursor=x", "cursor=%00", "cursor="] {
+        for query in ["limit=0", "limit=501", "limit=-1", "limit=x", "limit=", "cursor=x", "cursor=%00", "cursor="] {
             assert_eq!(world.get(&officer, &format!("{call}/dossiers?{query}")).await.status, 422, "{query}");
         }
         let got = world.get(&officer, &format!("{call}/decisions?cursor={foreign}")).await;
@@ -135,6 +146,37 @@ async fn every_list_is_read_in_parts() {
             let path = format!("/gestion/AMI-ALI-2027/dossiers?page={number}");
             assert!(page(&path).await.contains("sur 3"), "{number}");
         }
+        world.end().await;
+    }
+}
+
+#[rocket::async_test]
+async fn a_list_that_was_begun_keeps_the_order_of_its_ranking() {
+    for database in databases() {
+        let world = World::new(database).await;
+        let scene = jury::marking(&world, 4, 3).await;
+        for juror in &scene.jurors {
+            for ((_, dossier), mark) in scene.dossiers.iter().zip([3, 3, 2, 2]) {
+                jury::sign(&world, juror, dossier, mark).await;
+            }
+        }
+        world.advance(&scene.officer, "hearings").await;
+        jury::rank(&world, &scene).await;
+        let path = format!("{}/decisions?limit=2", jury::CALL);
+        let first = world.get(&scene.officer, &path).await.ok();
+        // The first of the ranking falls behind all others.
+        for juror in &scene.jurors {
+            jury::recuse(&world, &scene, juror, &scene.dossiers[0].1).await;
+        }
+        jury::rank(&world, &scene).await;
+        let second =
+            world.get(&scene.officer, &format!("{path}&cursor={}", first["next"].as_str().unwrap())).await.ok();
+        let lines = [&first, &second].map(|part| part["items"].as_array().unwrap().clone()).concat();
+        let seen: Vec<&str> = lines.iter().map(|line| line["dossier"].as_str().unwrap()).collect();
+        let all: Vec<&str> = scene.dossiers.iter().map(|(_, id)| id.as_str()).collect();
+        assert_eq!((seen, &second["next"]), (all, &json!(null)));
+        let anew = world.get(&scene.officer, &path).await.ok();
+        assert_eq!(anew["items"][0]["dossier"], scene.dossiers[1].1, "a list that begins now is in the newest order");
         world.end().await;
     }
 }

@@ -110,6 +110,10 @@ async fn a_ranking_is_sealed_with_the_marks_that_it_holds() {
         let ranking = world.post(officer, &format!("{CALL}/rankings"), json!({})).await.ok();
         let id = ranking["id"].as_str().unwrap();
         let total = ranking["lots"][6]["dossiers"][0]["total_shown"].as_str().unwrap().to_owned();
+        for figure in ["ranks.svg", "weights.svg"] {
+            let drawn = world.get(officer, &format!("/rankings/{id}/lots/ALI-07/{figure}")).await;
+            assert!(drawn.status == 200 && drawn.text().starts_with("<svg"), "{figure}: {}", drawn.status);
+        }
         let conn = world.app.database.read();
         conn.execute_unprepared("UPDATE calls SET state = 'marking'").await.unwrap();
         for path in [format!("/rankings/{id}"), format!("/rankings/{id}.pdf"), format!("{CALL}/rankings")] {

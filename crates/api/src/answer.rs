@@ -53,6 +53,9 @@ pub(crate) const fn status(kind: Kind) -> Status {
         Kind::SignInFirst => Status::Unauthorized,
         Kind::Forbidden => Status::Forbidden,
         Kind::NotFound => Status::NotFound,
+        Kind::WrongMethod => Status::MethodNotAllowed,
+        Kind::Malformed => Status::BadRequest,
+        Kind::HeadTooLarge => Status::RequestHeaderFieldsTooLarge,
         Kind::Conflict => Status::Conflict,
         Kind::Stale => Status::PreconditionFailed,
         Kind::TooLarge => Status::PayloadTooLarge,
@@ -133,14 +136,17 @@ impl<'r> Responder<'r, 'static> for ApiError {
             &problem_of(&self.0, request),
             ContentType::new("application", "problem+json"),
         );
-        answer.map(|answer| retry_after(&self.0, answer))
+        answer.map(|answer| with_hints(&self.0, request, answer))
     }
 }
 
-/// Says when to come back, where the error does.
-pub(crate) fn retry_after<'r>(error: &Error, mut answer: Response<'r>) -> Response<'r> {
+/// Says when to come back, where the error does, and which methods an address takes.
+pub(crate) fn with_hints<'r>(error: &Error, request: &Request<'_>, mut answer: Response<'r>) -> Response<'r> {
     if let Some(seconds) = error.retry_after {
         answer.set_header(Header::new("Retry-After", seconds.to_string()));
+    }
+    if error.kind == Kind::WrongMethod {
+        answer.set_header(Header::new("Allow", crate::guards::methods_at(request).join(", ")));
     }
     answer
 }
@@ -222,10 +228,12 @@ pub(crate) fn disposition(name: &str, inline: bool) -> String {
     format!("{kind}; filename*=UTF-8''{encoded}")
 }
 
-/// The name in a `Content-Disposition` header; empty when there is none.
+/// The name in a `Content-Disposition` header; empty when there is none. `filename*` is preferred to `filename`, whatever their order.
 pub(crate) fn name_in_disposition(header: &str) -> String {
-    if let Some(extended) = header.split(';').map(str::trim).find_map(|p| p.strip_prefix("filename*=")) {
-        let encoded = extended.trim_matches('"').splitn(3, '\'').nth(2).unwrap_or_default();
+    let parameters = parameters(header);
+    let find = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    if let Some(extended) = find("filename*") {
+        let encoded = extended.splitn(3, '\'').nth(2).unwrap_or_default();
         let mut bytes = Vec::new();
         let mut rest = encoded.bytes();
         while let Some(b) = rest.next() {
@@ -239,8 +247,36 @@ pub(crate) fn name_in_disposition(header: &str) -> String {
         }
         return String::from_utf8_lossy(&bytes).into_owned();
     }
-    let plain = header.split(';').map(str::trim).find_map(|p| p.strip_prefix("filename="));
-    plain.map_or_else(String::new, |p| p.trim_matches('"').to_owned())
+    find("filename").cloned().unwrap_or_default()
+}
+
+/// The parameters of a header, names in small letters: values may be quoted, and hold `;` then (RFC 9110, 5.6.6).
+fn parameters(header: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut chars = header.chars();
+    // The first part says what the header is.
+    let _ = chars.by_ref().take_while(|c| *c != ';').count();
+    loop {
+        let name: String = chars.by_ref().take_while(|c| *c != '=').collect();
+        if name.is_empty() {
+            return found;
+        }
+        let mut value = String::new();
+        let (mut quoted, mut escaped) = (false, false);
+        for c in chars.by_ref() {
+            match c {
+                _ if escaped => {
+                    value.push(c);
+                    escaped = false;
+                }
+                '\\' if quoted => escaped = true,
+                '"' => quoted = !quoted,
+                ';' if !quoted => break,
+                c => value.push(c),
+            }
+        }
+        found.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +289,18 @@ mod tests {
             assert_eq!(name_in_disposition(&disposition(name, false)), name);
         }
         assert_eq!(name_in_disposition("attachment; filename=\"x.pdf\""), "x.pdf");
+        for (header, name) in [
+            ("attachment; filename=\"budget; annexe.pdf\"", "budget; annexe.pdf"),
+            ("form-data; name=\"file\"; filename=\"a;b;c.pdf\"; size=3", "a;b;c.pdf"),
+            ("attachment; FileName=\"dit \\\"le\\\" bon.pdf\"", "dit \"le\" bon.pdf"),
+            ("attachment; filename=\"x;.pdf\"; filename*=UTF-8''%C3%A9%3B.pdf", "é;.pdf"),
+            ("attachment; filename=plain;.pdf", "plain"),
+            ("attachment; filename=\"unclosed; x", "unclosed; x"),
+            ("attachment; filename", ""),
+            (";;=;=", ""),
+        ] {
+            assert_eq!(name_in_disposition(header), name, "{header}");
+        }
         assert_eq!(name_in_disposition("attachment; filename*=UTF-8''%zz%C3"), "\u{fffd}");
         assert_eq!(name_in_disposition("attachment"), "");
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ami_domain::ids::AccountId;
 use ami_services::accounts::{self, Signed, SignedIn};
+use ami_services::answers::Seen;
 use ami_services::attempts::Asker;
-use ami_services::dossiers::Seen;
 use ami_services::part::{self, Begin, Part};
 use ami_services::{Actor, App, Arrival, Error, Kind, Problem};
 use rocket::data::{ByteUnit, Data, FromData};
@@ -52,7 +52,7 @@ impl Arrived {
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         let app = request.rocket().state::<App>()?;
         Some(request.local_cache(|| {
-            let now = app.now();
+            let now = if is_safe(request.method()) { app.now().reading() } else { app.now() };
             let key = request.headers().get_one("Idempotency-Key").map(str::trim).filter(|key| !key.is_empty());
             match key.filter(|_| request.method() == Method::Post) {
                 Some(key) => Self(now.with_key(key, "POST", &request.uri().to_string())),
@@ -176,6 +176,41 @@ pub(crate) fn named_by_token(request: &Request<'_>) -> Option<AccountId> {
     let bearer = request.headers().get_one("Authorization").and_then(|header| header.strip_prefix("Bearer "));
     let cookie = request.cookies().get(named(ACCESS, app.settings.is_secure())).map(Cookie::value);
     app.keys.verify(bearer.or(cookie)?.trim(), app.at).map(|claims| claims.sub.into())
+}
+
+/// Most bytes of all headers together: proxies take less.
+const MOST_HEADERS: usize = 32 * 1024;
+/// What a balancer asks, some of them without saying whom.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// What is wrong with the head of a request that came over a connection: it names one host (RFC 9112, 3.2), and is no novel.
+pub(crate) fn fault_of_head(request: &Request<'_>) -> Option<Error> {
+    // Nothing stands between a local request and us that could have read another host.
+    request.remote()?;
+    let hosts = request.headers().get("Host").count();
+    let probe = PROBES.contains(&request.uri().path().as_str());
+    if hosts > 1 || (hosts == 0 && !probe) {
+        return Some(Error::new(Kind::Malformed, "host"));
+    }
+    let size: usize = request.headers().iter().map(|header| header.name().as_str().len() + header.value().len()).sum();
+    (size > MOST_HEADERS).then(|| Error::new(Kind::HeadTooLarge, "head-too-large"))
+}
+
+/// The methods that an address takes, by the routes; none when it is nobody's.
+pub(crate) fn methods_at(request: &Request<'_>) -> Vec<&'static str> {
+    let asked: Vec<&str> = request.uri().path().raw_segments().map(rocket::http::RawStr::as_str).collect();
+    let stands_for = |route: &str| {
+        let parts: Vec<&str> = route.split('/').filter(|part| !part.is_empty()).collect();
+        parts.len() == asked.len() && parts.iter().zip(&asked).all(|(part, is)| part.starts_with('<') || part == is)
+    };
+    let routes = request.rocket().routes().filter(|route| stands_for(route.uri.path()));
+    let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods
 }
 
 fn is_safe(method: Method) -> bool {
@@ -417,7 +452,7 @@ impl<'r> FromRequest<'r> for Listed {
         let of = |name: &str| request.query_value::<&str>(name).and_then(Result::ok);
         let limit = match of("limit").map(str::parse::<usize>) {
             None => part::USUAL,
-            Some(Ok(limit @ 1..)) => limit.min(part::MOST),
+            Some(Ok(limit @ 1..=part::MOST)) => limit,
             Some(_) => {
                 let problem = Problem {
                     pointer: "/limit".into(),

@@ -6,6 +6,7 @@
 mod answer;
 mod guards;
 mod json;
+mod kept;
 mod metrics;
 mod pages;
 
@@ -18,8 +19,8 @@ use ami_services::App;
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::data::{ByteUnit, Limits};
 use rocket::fairing::AdHoc;
-use rocket::http::Header;
-use rocket::{Build, Rocket};
+use rocket::http::{Header, Method};
+use rocket::{Build, Rocket, uri};
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
@@ -49,6 +50,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
     };
     rocket::custom(config)
         .manage(app)
+        .manage(kept::Kept::default())
         .manage(settings)
         .mount("/api/v1", json::routes())
         .mount("/", pages::routes())
@@ -59,6 +61,12 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         .attach(AdHoc::on_request("arrival", |request, _| {
             Box::pin(async move {
                 guards::Arrived::of(request);
+                if let Some(error) = guards::fault_of_head(request) {
+                    let api = request.uri().path().starts_with("/api/");
+                    guards::keep_refusal(request, error);
+                    // Nothing is there, so that no handler runs; the catcher answers what was kept.
+                    request.set_uri(if api { uri!("/api/refused") } else { uri!("/refused") });
+                }
             })
         }))
         .attach(AdHoc::on_response("security headers", |request, response| {
@@ -79,8 +87,20 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
                 if response.headers().get_one("Cache-Control").is_none() {
                     response.set_header(Header::new("Cache-Control", "no-store"));
                 }
+                if is_sign_out(request) && response.status().code < 400 {
+                    response.set_header(Header::new("Clear-Site-Data", "\"cache\""));
+                }
+                kept::compress(request, response).await;
             })
         }))
+}
+
+/// Whether somebody signs out: nothing that they have read stays in their browser.
+fn is_sign_out(request: &rocket::Request<'_>) -> bool {
+    matches!(
+        (request.method(), request.uri().path().as_str()),
+        (Method::Post, "/deconnexion") | (Method::Delete, "/api/v1/session")
+    )
 }
 
 /// The description of the API, OpenAPI 3.1.

@@ -93,6 +93,9 @@ pub async fn names(
     conn: &impl ConnectionTrait,
     ids: &BTreeSet<AccountId>,
 ) -> Result<BTreeMap<AccountId, (String, String)>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let rows =
         accounts::Entity::find().filter(accounts::Column::Id.is_in(ids.iter().map(|id| id.uuid()))).all(conn).await?;
     Ok(rows.into_iter().map(|r| (r.id.into(), (r.name, r.email))).collect())

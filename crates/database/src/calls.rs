@@ -8,11 +8,11 @@ use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::{AccountId, CallId};
 use ami_domain::policy::{CallFacts, OfficerRole, Permit, acts};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Order, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryResult, QuerySelect as _, Statement, Value,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, IdenStatic as _, QueryFilter as _, QueryResult,
+    QuerySelect as _, Statement, prelude::Uuid,
 };
-use uuid::Uuid;
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
 use crate::entities::{call_versions, calls, counters};
@@ -46,48 +46,110 @@ impl Call {
             phase: self.phase(now),
             officers_see_marks_while_marking: self.definition.rules.officers_see_marks_while_marking,
             closes: self.definition.calendar.closes,
+            marking_over: Some(self.definition.calendar.marking_until).filter(|until| now > *until),
         }
     }
 }
 
-/// A call with the text that counts: its draft until it is published, then its version.
-const CALL: &str = "SELECT c.id, c.code, c.state, c.version, c.revision, CASE WHEN c.version = 0 THEN c.draft ELSE v.definition END \
-    AS written FROM calls c LEFT JOIN call_versions v ON v.call_id = c.id AND v.version = c.version";
+/// What a statement reads of a call: all that is short. Of one in draft its text too; of a published one the hash of that of its
+/// version, which is long, never changes, and is kept read.
+struct Head {
+    id: CallId,
+    code: String,
+    state: CallState,
+    version: i64,
+    revision: i64,
+    /// The draft, or the hash of the version that counts.
+    text: String,
+}
 
-fn call(row: &QueryResult) -> Result<Call> {
-    let (id, code, version): (Uuid, String, i64) =
-        (row.try_get("", "id")?, row.try_get("", "code")?, row.try_get("", "version")?);
-    let (state, written): (String, Option<String>) = (row.try_get("", "state")?, row.try_get("", "written")?);
-    let written = written.ok_or_else(|| corrupt("calls", "version", id, format!("{version} is missing")))?;
-    let definition = if version == 0 {
-        let mut sketch = draft(id, &written)?.sketch();
-        // Whatever a draft says of it, it is found by its code.
-        sketch.code = code;
-        Arc::new(sketch)
-    } else {
-        read(id.into(), version, &written)?
-    };
-    Ok(Call {
+/// Selects a call's head from `calls`, its columns under their names after a prefix.
+pub(crate) fn select_head(select: &mut SelectStatement, prefix: &str) {
+    use calls::Column::{Code, Id, Revision, State, Version};
+    for column in [Id, Code, State, Version, Revision] {
+        select.expr_as(Expr::col((calls::Entity, column)), format!("{prefix}{}", column.as_str()));
+    }
+    let text = "CASE WHEN calls.version = 0 THEN calls.draft ELSE \
+        (SELECT v.sha256 FROM call_versions v WHERE v.call_id = calls.id AND v.version = calls.version) END";
+    select.expr_as(Expr::cust(text), format!("{prefix}text"));
+}
+
+fn head(row: &QueryResult, prefix: &str) -> Result<Head> {
+    let (id, version): (Uuid, i64) = (row.try_get(prefix, "id")?, row.try_get(prefix, "version")?);
+    let (state, text): (String, Option<String>) = (row.try_get(prefix, "state")?, row.try_get(prefix, "text")?);
+    Ok(Head {
         state: CallState::parse(&state).ok_or_else(|| corrupt("calls", "state", id, &state))?,
-        definition,
+        text: text.ok_or_else(|| corrupt("calls", "version", id, format!("{version} is missing")))?,
         id: id.into(),
+        code: row.try_get(prefix, "code")?,
         version,
-        revision: row.try_get("", "revision")?,
+        revision: row.try_get(prefix, "revision")?,
     })
 }
 
-fn draft(call: Uuid, text: &str) -> Result<Draft> {
+/// A call from its row in some statement that selected its head.
+pub(crate) async fn of_row(conn: &impl ConnectionTrait, row: &QueryResult, prefix: &str) -> Result<Call> {
+    of_head(conn, head(row, prefix)?).await
+}
+
+async fn of_head(conn: &impl ConnectionTrait, head: Head) -> Result<Call> {
+    let id = head.id;
+    of_heads(conn, vec![head]).await?.pop().ok_or_else(|| corrupt("calls", "id", id, "missing"))
+}
+
+/// Calls by their heads; the texts that are new are read in one statement.
+async fn of_heads(conn: &impl ConnectionTrait, heads: Vec<Head>) -> Result<Vec<Call>> {
+    let mut known = BTreeMap::new();
+    let mut new = Condition::any();
+    for head in heads.iter().filter(|head| head.version > 0) {
+        if let Some(definition) = read_before(head.id, head.version, &head.text) {
+            known.insert(head.id, definition);
+        } else {
+            let same = call_versions::Column::CallId.eq(head.id.uuid());
+            new = new.add(same.and(call_versions::Column::Version.eq(head.version)));
+        }
+    }
+    if !new.is_empty() {
+        for row in call_versions::Entity::find().filter(new).all(conn).await? {
+            known.insert(row.call_id.into(), read(&row)?);
+        }
+    }
+    let call = |head: Head| {
+        let definition = if head.version == 0 {
+            let mut sketch = draft(head.id, &head.text)?.sketch();
+            // Whatever a draft says of it, it is found by its code.
+            sketch.code = head.code;
+            Arc::new(sketch)
+        } else {
+            let missing = || corrupt("call_versions", "version", head.id, format!("{} is missing", head.version));
+            known.remove(&head.id).ok_or_else(missing)?
+        };
+        let (id, state, version, revision) = (head.id, head.state, head.version, head.revision);
+        Ok(Call { id, state, version, revision, definition })
+    };
+    heads.into_iter().map(call).collect()
+}
+
+fn draft(call: CallId, text: &str) -> Result<Draft> {
     serde_json::from_str(text).map_err(|e| corrupt("calls", "draft", call, e))
 }
 
-async fn select(conn: &impl ConnectionTrait, rest: &str, values: Vec<Value>) -> Result<Vec<Call>> {
-    let sql = format!("{CALL} {rest}");
-    let rows = conn.query_all_raw(Statement::from_sql_and_values(conn.get_database_backend(), sql, values)).await?;
-    rows.iter().map(call).collect()
+fn heads() -> SelectStatement {
+    let mut select = Query::select();
+    select_head(&mut select, "");
+    select.from(calls::Entity).to_owned()
 }
 
-async fn select_one(conn: &impl ConnectionTrait, rest: &str, value: Value) -> Result<Option<Call>> {
-    Ok(select(conn, rest, vec![value]).await?.pop())
+async fn one(conn: &impl ConnectionTrait, select: &SelectStatement) -> Result<Option<Call>> {
+    match conn.query_one(select).await? {
+        Some(row) => of_row(conn, &row, "").await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn list(conn: &impl ConnectionTrait, select: &SelectStatement) -> Result<Vec<Call>> {
+    let rows = conn.query_all(select).await?;
+    of_heads(conn, rows.iter().map(|row| head(row, "")).collect::<Result<_>>()?).await
 }
 
 /// Definitions that are kept read; the one that was asked for least lately goes first.
@@ -97,31 +159,36 @@ const KEPT: usize = 64;
 struct Kept {
     call: CallId,
     version: i64,
-    text: Box<str>,
+    sha256: Box<str>,
     definition: Arc<CallDefinition>,
 }
 
 static READ: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
-/// Reads a definition, or gives what was read from the same text before: a call's text is long, and every request needs it.
-fn read(call: CallId, version: i64, text: &str) -> Result<Arc<CallDefinition>> {
-    let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = kept.iter().position(|k| k.call == call && k.version == version && *k.text == *text);
-    if let Some(place) = found {
-        let found = kept.remove(place);
-        let definition = Arc::clone(&found.definition);
-        kept.push(found);
+/// Reads a definition, or gives what was read of the same version before: a call's text is long, and every request needs it.
+fn read(row: &call_versions::Model) -> Result<Arc<CallDefinition>> {
+    let (call, version) = (CallId::from(row.call_id), row.version);
+    if let Some(definition) = read_before(call, version, &row.sha256) {
         return Ok(definition);
     }
-    drop(kept);
-    let definition = serde_json::from_str(text).map_err(|e| corrupt("calls", "definition", call, e))?;
+    let definition = serde_json::from_str(&row.definition).map_err(|e| corrupt("call_versions", "definition", call, e))?;
     let definition = Arc::new(definition);
     let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
     if kept.len() >= KEPT {
         kept.remove(0);
     }
-    kept.push(Kept { call, version, text: text.into(), definition: Arc::clone(&definition) });
+    kept.push(Kept { call, version, sha256: row.sha256.as_str().into(), definition: Arc::clone(&definition) });
     Ok(definition)
+}
+
+/// The definition that was read of a version of a call from a text with this hash.
+fn read_before(call: CallId, version: i64, sha256: &str) -> Option<Arc<CallDefinition>> {
+    let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = kept.iter().position(|k| k.call == call && k.version == version && *k.sha256 == *sha256)?;
+    let found = kept.remove(place);
+    let definition = Arc::clone(&found.definition);
+    kept.push(found);
+    Some(definition)
 }
 
 /// Some versions of a call, by number, those that there are; the one that counts costs nothing.
@@ -141,7 +208,7 @@ pub async fn versions(
         .all(conn)
         .await?;
     for row in rows {
-        found.insert(row.version, read(call.id, row.version, &row.definition)?);
+        found.insert(row.version, read(&row)?);
     }
     Ok(found)
 }
@@ -207,7 +274,7 @@ pub async fn insert_call(
 /// What is being written of a call: the call itself until it is published, then the correction that is prepared, if one is.
 pub async fn find_draft(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Draft>> {
     let row = calls::Entity::find_by_id(id.uuid()).one(conn).await?;
-    row.and_then(|row| row.draft).map(|text| draft(id.uuid(), &text)).transpose()
+    row.and_then(|row| row.draft).map(|text| draft(id, &text)).transpose()
 }
 
 /// Whether a call, in draft or not, has this prefix.
@@ -325,50 +392,65 @@ pub async fn insert_correction(
 
 /// The call with this code.
 pub async fn find_by_code(conn: &impl ConnectionTrait, code: &str) -> Result<Option<Call>> {
-    of_code(conn, code, None).await
-}
-
-async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: Option<LockType>) -> Result<Option<Call>> {
     // PostgreSQL takes no U+0000 in a text, not even to look for it.
     if code.contains('\0') {
         return Ok(None);
     }
-    if let Some(lock) = lock {
-        // The call alone: its versions never change.
-        let found = calls::Entity::find().filter(calls::Column::Code.eq(code)).lock(lock);
-        if found.one(conn).await?.is_none() {
-            return Ok(None);
-        }
+    one(conn, heads().and_where(calls::Column::Code.eq(code))).await
+}
+
+async fn of_code(conn: &impl ConnectionTrait, code: &str, lock: LockType) -> Result<Option<Call>> {
+    if code.contains('\0') {
+        return Ok(None);
     }
-    select_one(conn, "WHERE c.code = $1", code.into()).await
+    one(conn, heads().and_where(calls::Column::Code.eq(code)).lock(lock)).await
 }
 
 /// The call with this id.
 pub async fn find(conn: &impl ConnectionTrait, id: CallId) -> Result<Option<Call>> {
-    select_one(conn, "WHERE c.id = $1", id.uuid().into()).await
+    one(conn, heads().and_where(calls::Column::Id.eq(id.uuid()))).await
 }
 
 /// The call with this id, which stays as it is until the transaction ends.
 pub async fn find_for_share(tx: &Tx, id: CallId) -> Result<Option<Call>> {
-    if calls::Entity::find_by_id(id.uuid()).lock_shared().one(&tx.0).await?.is_none() {
-        return Ok(None);
-    }
-    find(&tx.0, id).await
+    one(&tx.0, heads().and_where(calls::Column::Id.eq(id.uuid())).lock(LockType::Share)).await
 }
 
 /// The call with this code, which stays as it is until the transaction ends.
 pub async fn find_by_code_for_share(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    of_code(&tx.0, code, Some(LockType::Share)).await
+    of_code(&tx.0, code, LockType::Share).await
 }
 
 /// The call with this code, for whoever moves it on: nobody writes under its state until the transaction ends.
 pub async fn find_by_code_for_update(tx: &Tx, code: &str) -> Result<Option<Call>> {
-    of_code(&tx.0, code, Some(LockType::Update)).await
+    of_code(&tx.0, code, LockType::Update).await
+}
+
+/// Some calls by their ids.
+pub async fn some(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = CallId>,
+) -> Result<BTreeMap<CallId, Call>> {
+    let ids: BTreeSet<_> = ids.into_iter().map(CallId::uuid).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = list(conn, heads().and_where(calls::Column::Id.is_in(ids))).await?;
+    Ok(found.into_iter().map(|call| (call.id, call)).collect())
+}
+
+/// At most `limit` calls, newest first, older than one.
+pub async fn before(conn: &impl ConnectionTrait, newer: Option<CallId>, limit: usize) -> Result<Vec<Call>> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut select = heads();
+    select.and_where_option(newer.map(|newer| calls::Column::Id.lt(newer.uuid())));
+    list(conn, select.order_by((calls::Entity, calls::Column::Id), Order::Desc).limit(limit)).await
 }
 
 /// Every call, newest first.
 pub async fn all(conn: &impl ConnectionTrait) -> Result<Vec<Call>> {
-    select(conn, "ORDER BY c.created_at DESC, c.id DESC", vec![]).await
+    let newest = |column| ((calls::Entity, column), Order::Desc);
+    list(conn, heads().order_by_columns([newest(calls::Column::CreatedAt), newest(calls::Column::Id)])).await
 }
 
 /// Moves a call on. Publication gives the definition that is kept for good: its first version.
@@ -417,7 +499,7 @@ pub struct Addressee {
 pub async fn addressees(conn: &impl ConnectionTrait, id: CallId) -> Result<Vec<Addressee>> {
     let sql = "SELECT a.email, d.number, CASE WHEN d.deposit_id IS NULL THEN 0 ELSE 1 END AS filed FROM dossiers d \
         JOIN memberships m ON m.organisation_id = d.organisation_id JOIN accounts a ON a.id = m.account_id \
-        WHERE d.call_id = $1 AND d.state <> 'withdrawn' AND a.disabled_at IS NULL ORDER BY a.email, d.number";
+        WHERE d.call_id = $1 AND d.state <> 'withdrawn' AND d.discarded_at IS NULL AND a.disabled_at IS NULL ORDER BY a.email, d.number";
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, [id.uuid().into()]);
     let read = |row: QueryResult| {
         let filed: i32 = row.try_get("", "filed")?;

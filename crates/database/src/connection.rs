@@ -11,27 +11,33 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel, IsolationLevel, RuntimeErr, SqlErr,
     Statement, TransactionOptions, TransactionTrait as _,
 };
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
 
 use crate::Tx;
+use crate::reader::{Reader, Server};
 use crate::writer::Writer;
 
-/// Connections that read; writers have their own.
-const READERS: u32 = 12;
-/// How long a read waits for a connection.
+/// Connections that read several statements at one instant.
+const SNAPSHOTS: u32 = 4;
+/// How long whoever needs a connection waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a writer waits for another program that holds SQLite's file.
 const HELD: Duration = Duration::from_secs(5);
 
-/// The database: a pool that reads, and beside it a writer that no reader waits for.
+/// The database: connections that read, and beside it a writer that no reader waits for.
 ///
 /// It is not `Clone`, and what is written is a closure that holds nothing borrowed ([`Database::write`]): a write cannot ask for
 /// a second connection while it holds its own.
 #[derive(Debug)]
 pub struct Database {
-    readers: DatabaseConnection,
+    reader: Reader,
+    snapshots: DatabaseConnection,
     writer: Writer,
     queries: Arc<AtomicU64>,
+    pub(crate) writes: Arc<AtomicU64>,
 }
 
 /// Why the database did not do it.
@@ -112,12 +118,14 @@ pub enum Constraint {
     IdempotencyKey,
     /// The document was made already.
     Document,
+    /// A deliberation of the call has this number already.
+    DeliberationNumber,
     /// Any other one.
     Other,
 }
 
 /// How each database reports each constraint: PostgreSQL by name, SQLite by columns.
-const CONSTRAINTS: [(Constraint, &str, &str); 14] = [
+const CONSTRAINTS: [(Constraint, &str, &str); 15] = [
     (Constraint::AccountEmail, "uq_accounts_email", "accounts.email"),
     (Constraint::DossierLot, "uq_dossiers_live_lot", "dossiers.call_id, dossiers.organisation_id, dossiers.lot"),
     (Constraint::CallCode, "uq_calls_code", "calls.code"),
@@ -136,6 +144,7 @@ const CONSTRAINTS: [(Constraint, &str, &str); 14] = [
     (Constraint::Membership, "pk_memberships", "memberships.organisation_id, memberships.account_id"),
     (Constraint::IdempotencyKey, "pk_idempotency_keys", "idempotency_keys.account_id, idempotency_keys.key"),
     (Constraint::Document, "uq_documents_subject", "documents.kind, documents.subject, documents.version"),
+    (Constraint::DeliberationNumber, "uq_deliberations_number", "deliberations.call_id, deliberations.number"),
 ];
 
 /// A result of this crate.
@@ -250,8 +259,10 @@ impl Database {
         let queries = Arc::new(AtomicU64::new(0));
         // The writer comes first: it makes a new SQLite file, and its write-ahead log.
         let writer = Writer::open(url, &queries).await?;
-        let readers = open(url, READERS, &queries).await?;
-        Ok(Self { readers, writer, queries })
+        let snapshots = open(url, SNAPSHOTS, &queries).await?;
+        let changes = Arc::new(AtomicU64::new(0));
+        let reader = Reader::new(server(url)?, Arc::clone(&queries), Arc::clone(&changes));
+        Ok(Self { reader, snapshots, writer, queries, writes: changes })
     }
 
     /// Brings the schema up to date: all that is missing or nothing. Of several that do at once one migrates, and the others wait.
@@ -304,8 +315,8 @@ impl Database {
     }
 
     /// For reading outside a transaction.
-    pub const fn read(&self) -> &DatabaseConnection {
-        &self.readers
+    pub const fn read(&self) -> &Reader {
+        &self.reader
     }
 
     /// What writes.
@@ -318,14 +329,19 @@ impl Database {
         self.queries.load(Ordering::Relaxed)
     }
 
+    /// Grows with every write that this program ended: while it is the same, nothing was changed here.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
     /// Begins reading: every statement sees the rows of one instant. Ends when it is dropped.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let mut options = TransactionOptions::default();
         // SQLite's transactions are snapshots as they are.
-        if self.readers.get_database_backend() == DbBackend::Postgres {
+        if self.snapshots.get_database_backend() == DbBackend::Postgres {
             options.isolation_level = Some(IsolationLevel::RepeatableRead);
         }
-        Ok(self.readers.begin_with_options(options).await?)
+        Ok(self.snapshots.begin_with_options(options).await?)
     }
 }
 
@@ -339,18 +355,9 @@ pub(crate) async fn open(url: &str, most: u32, queries: &Arc<AtomicU64>) -> Resu
         .max_connections(most)
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
     if url.starts_with("sqlite:") {
-        options.map_sqlx_sqlite_opts(|o| {
-            o.pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
-                .pragma("recursive_triggers", "ON")
-                .foreign_keys(true)
-                .busy_timeout(HELD)
-        });
+        options.map_sqlx_sqlite_opts(sqlite_options);
     } else {
-        // A lock that does not come, or somebody who went away inside a transaction, holds nobody up for long.
-        options.map_sqlx_postgres_opts(|o| {
-            o.options([("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "30s")])
-        });
+        options.map_sqlx_postgres_opts(postgres_options);
     }
     let mut connection = sea_orm::Database::connect(options).await?;
     let counter = Arc::clone(queries);
@@ -358,6 +365,32 @@ pub(crate) async fn open(url: &str, most: u32, queries: &Arc<AtomicU64>) -> Resu
         counter.fetch_add(1, Ordering::Relaxed);
     });
     Ok(connection)
+}
+
+fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "FULL")
+        .pragma("recursive_triggers", "ON")
+        .foreign_keys(true)
+        .busy_timeout(HELD)
+}
+
+/// A lock that does not come, or somebody who went away inside a transaction, holds nobody up for long.
+fn postgres_options(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "30s")])
+}
+
+/// How a connection is opened that sea-orm's pool does not hold.
+fn server(url: &str) -> Result<Server> {
+    let read = |error| DatabaseError::Other(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
+    Ok(if url.starts_with("sqlite:") {
+        let options: SqliteConnectOptions = url.parse().map_err(read)?;
+        Server::Sqlite(sqlite_options(options).disable_statement_logging())
+    } else {
+        let options: PgConnectOptions = url.parse().map_err(read)?;
+        Server::Postgres(postgres_options(options).disable_statement_logging())
+    })
 }
 
 /// Adds one row.

@@ -65,6 +65,9 @@ impl ChangesDeposit for acts::DropChange {
 impl ChangesDeposit for acts::WithdrawDossier {
     const KIND: &'static str = "withdrawn";
 }
+impl ChangesDeposit for acts::RestoreDossier {
+    const KIND: &'static str = "restored";
+}
 
 /// Records what happened to a deposit.
 pub async fn record_change<A: ChangesDeposit>(
@@ -355,11 +358,6 @@ pub async fn filed(
 ) -> Result<BTreeMap<DossierId, Filed>> {
     let which = counting().and_where(dossiers::Column::Id.is_in(ids.into_iter().map(DossierId::uuid))).to_owned();
     that_count(conn, which).await
-}
-
-/// What counts of one dossier.
-pub async fn filed_of(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Filed>> {
-    Ok(filed(conn, [id]).await?.remove(&id))
 }
 
 /// What counts of every filed dossier of a call, by dossier.

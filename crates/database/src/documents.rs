@@ -5,7 +5,9 @@ use ami_domain::ids::DocumentId;
 use jiff::Timestamp;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
 use crate::connection::{corrupt, insert, stored};
 use crate::entities::documents;
@@ -16,6 +18,8 @@ use crate::{Result, Tx};
 pub enum Subject {
     /// The receipt of a deposit.
     Receipt(ami_domain::ids::DepositId),
+    /// What is put before the assembly with a deliberation.
+    Annex(ami_domain::ids::DeliberationId),
 }
 
 impl Subject {
@@ -23,6 +27,7 @@ impl Subject {
     const fn parts(self) -> (DocumentKind, &'static str, Uuid) {
         match self {
             Self::Receipt(deposit) => (DocumentKind::Receipt, "deposit", deposit.uuid()),
+            Self::Annex(deliberation) => (DocumentKind::Annex, "deliberation", deliberation.uuid()),
         }
     }
 }
@@ -32,17 +37,20 @@ impl Subject {
 pub enum DocumentKind {
     /// The receipt of a deposit.
     Receipt,
+    /// What is put before the assembly with a deliberation.
+    Annex,
 }
 
 impl DocumentKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Receipt => "receipt",
+            Self::Annex => "annex",
         }
     }
 
     fn parse(stored: &str) -> Option<Self> {
-        [Self::Receipt].into_iter().find(|kind| kind.as_str() == stored)
+        [Self::Receipt, Self::Annex].into_iter().find(|kind| kind.as_str() == stored)
     }
 }
 
@@ -66,6 +74,26 @@ pub struct Document {
 /// # Errors
 /// [`crate::DatabaseError::Constraint`] when the subject has this document already.
 pub async fn insert_document(tx: &Tx, subject: Subject, document: &Document, now: Timestamp) -> Result<()> {
+    insert_version(tx, subject, 1, document, now).await
+}
+
+/// Keeps the facts of a document that takes the place of its subject's last one, in the version after it.
+pub async fn insert_next(tx: &Tx, subject: Subject, document: &Document, now: Timestamp) -> Result<()> {
+    let (kind, _, id) = subject.parts();
+    let last: Option<i64> = documents::Entity::find()
+        .select_only()
+        .column(documents::Column::Version)
+        .filter(documents::Column::Kind.eq(kind.as_str()))
+        .filter(documents::Column::Subject.eq(id))
+        .order_by_desc(documents::Column::Version)
+        .limit(1)
+        .into_tuple()
+        .one(&tx.0)
+        .await?;
+    insert_version(tx, subject, last.unwrap_or(0) + 1, document, now).await
+}
+
+async fn insert_version(tx: &Tx, subject: Subject, version: i64, document: &Document, now: Timestamp) -> Result<()> {
     let (kind, subject_kind, subject) = subject.parts();
     insert(
         tx,
@@ -74,7 +102,7 @@ pub async fn insert_document(tx: &Tx, subject: Subject, document: &Document, now
             kind: kind.as_str().to_owned(),
             subject_kind: subject_kind.to_owned(),
             subject,
-            version: 1,
+            version,
             name: document.name.clone(),
             media_type: document.media_type.clone(),
             record: document.record.clone(),
@@ -87,7 +115,7 @@ pub async fn insert_document(tx: &Tx, subject: Subject, document: &Document, now
     .await
 }
 
-/// A subject's document.
+/// A subject's document, in its last version.
 pub async fn of_subject(conn: &impl ConnectionTrait, subject: Subject) -> Result<Option<Document>> {
     let (kind, _, subject) = subject.parts();
     find_where(conn, || documents::Column::Kind.eq(kind.as_str()).and(documents::Column::Subject.eq(subject))).await
@@ -112,6 +140,8 @@ async fn find_where(
             documents::Column::Record,
         ])
         .filter(which())
+        .order_by_desc(documents::Column::Version)
+        .limit(1)
         .into_tuple()
         .one(conn)
         .await?;

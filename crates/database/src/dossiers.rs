@@ -7,10 +7,10 @@ use ami_domain::ids::{AccountId, CallId, DossierId, HistoryId, OrganisationId, P
 use ami_domain::pieces::Format;
 use ami_domain::policy::{Act, Permit, acts};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
 };
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::{Result, Tx};
 
 const TABLE: &str = "dossiers";
 
-fn dossier(row: dossiers::Model) -> Result<Dossier> {
+pub(crate) fn dossier(row: dossiers::Model) -> Result<Dossier> {
     let id = row.id;
     let at = |column, value| instant(TABLE, column, id, value);
     let required = |column: &'static str, value: Option<i64>| {
@@ -35,7 +35,10 @@ fn dossier(row: dossiers::Model) -> Result<Dossier> {
         })
     };
     let state = match name {
-        DossierStateName::Draft => DossierState::Draft,
+        DossierStateName::Draft => match row.discarded_at {
+            Some(v) => DossierState::Discarded { at: at("discarded_at", v)? },
+            None => DossierState::Draft,
+        },
         DossierStateName::Deposited => {
             let since = row.editing_since.map(|v| at("editing_since", v)).transpose()?;
             DossierState::Deposited { filing: filing()?, editing: since.map(|since| Editing { since }) }
@@ -93,6 +96,10 @@ fn row(d: &Dossier) -> dossiers::Model {
         withdrawn_at,
         inadmissible_reason: reason,
         inadmissible_comment: comment,
+        discarded_at: match d.state {
+            DossierState::Discarded { at } => Some(stored(at)),
+            _ => None,
+        },
     }
 }
 
@@ -105,18 +112,33 @@ pub async fn insert_dossier(tx: &Tx, permit: &Permit<acts::CreateDossier>, dossi
     insert(tx, row(dossier)).await
 }
 
-/// One dossier.
+/// One dossier; a draft that was thrown away is not there.
 pub async fn find(conn: &impl ConnectionTrait, id: DossierId) -> Result<Option<Dossier>> {
-    dossiers::Entity::find_by_id(id.uuid()).one(conn).await?.map(dossier).transpose()
+    let found = dossiers::Entity::find_by_id(id.uuid()).filter(dossiers::Column::DiscardedAt.is_null());
+    found.one(conn).await?.map(dossier).transpose()
 }
 
-/// One dossier, kept from other writers until the transaction ends.
+/// One dossier, kept from other writers until the transaction ends; a draft that was thrown away is not there.
 pub async fn find_for_update(tx: &Tx, id: DossierId) -> Result<Option<Dossier>> {
+    Ok(find_whatever_for_update(tx, id).await?.filter(|d| !matches!(d.state, DossierState::Discarded { .. })))
+}
+
+/// The same, a draft that was thrown away too.
+pub async fn find_whatever_for_update(tx: &Tx, id: DossierId) -> Result<Option<Dossier>> {
     dossiers::Entity::find_by_id(id.uuid()).lock_exclusive().one(&tx.0).await?.map(dossier).transpose()
 }
 
-/// The dossiers of some organisations, newest first.
+/// The dossiers of some organisations, newest first, without drafts that were thrown away.
 pub async fn of_organisations(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = OrganisationId>,
+) -> Result<Vec<Dossier>> {
+    let all = whatever_of_organisations(conn, ids).await?;
+    Ok(all.into_iter().filter(|d| !matches!(d.state, DossierState::Discarded { .. })).collect())
+}
+
+/// The same, with them.
+pub async fn whatever_of_organisations(
     conn: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = OrganisationId>,
 ) -> Result<Vec<Dossier>> {
@@ -151,11 +173,15 @@ pub struct Filed<'a> {
     pub state: Option<DossierStateName>,
 }
 
+/// As the index of filed dossiers says it: with a parameter in its place neither database would know that it may be used.
+fn filed_rows() -> SimpleExpr {
+    Expr::cust("dossiers.state <> 'draft'")
+}
+
 impl Filed<'_> {
     fn select(&self) -> sea_orm::Select<dossiers::Entity> {
-        let mut select = dossiers::Entity::find()
-            .filter(dossiers::Column::CallId.eq(self.call.uuid()))
-            .filter(dossiers::Column::State.ne(DossierStateName::Draft.as_str()));
+        let mut select =
+            dossiers::Entity::find().filter(dossiers::Column::CallId.eq(self.call.uuid())).filter(filed_rows());
         if let Some(lot) = self.lot {
             select = select.filter(dossiers::Column::Lot.eq(lot));
         }
@@ -166,11 +192,6 @@ impl Filed<'_> {
     }
 }
 
-/// How many there are.
-pub async fn count_filed(conn: &impl ConnectionTrait, which: &Filed<'_>) -> Result<u64> {
-    Ok(which.select().count(conn).await?)
-}
-
 /// At most `limit` of them by number, past the number `after` and then `skip` more.
 pub async fn filed(
     conn: &impl ConnectionTrait,
@@ -179,14 +200,18 @@ pub async fn filed(
     skip: u64,
     limit: u64,
 ) -> Result<Vec<Dossier>> {
-    let rows = which
-        .select()
-        .filter(dossiers::Column::Number.gt(after))
-        .order_by_asc(dossiers::Column::Number)
-        .offset(skip)
-        .limit(limit)
-        .all(conn)
-        .await?;
+    let from = || which.select().filter(dossiers::Column::Number.gt(after)).order_by_asc(dossiers::Column::Number);
+    let rows = if skip == 0 {
+        from().limit(limit).all(conn).await?
+    } else {
+        // What is skipped is counted in the index alone.
+        let first = from().select_only().column(dossiers::Column::Number).offset(skip).limit(1).into_query();
+        from()
+            .filter(Expr::col((dossiers::Entity, dossiers::Column::Number)).gte(Expr::from(first)))
+            .limit(limit)
+            .all(conn)
+            .await?
+    };
     rows.into_iter().map(dossier).collect()
 }
 
@@ -222,8 +247,9 @@ pub async fn counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMa
         .select_only()
         .column(dossiers::Column::Lot)
         .column(dossiers::Column::State)
-        .column_as(dossiers::Column::Id.count(), "n")
+        .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .filter(dossiers::Column::DiscardedAt.is_null())
         .group_by(dossiers::Column::Lot)
         .group_by(dossiers::Column::State)
         .into_tuple()
@@ -243,11 +269,14 @@ impl MovesDossier for acts::DepositDossier {}
 impl MovesDossier for acts::ChangeDossier {}
 impl MovesDossier for acts::DropChange {}
 impl MovesDossier for acts::WithdrawDossier {}
+impl MovesDossier for acts::DiscardDossier {}
+impl MovesDossier for acts::RestoreDossier {}
 impl MovesDossier for acts::ExamineDossier {}
 
 /// Keeps a dossier's new state.
 ///
 /// # Errors
+/// [`crate::Constraint::DossierLot`] when one comes back and the organisation has another for its lot by now,
 /// [`crate::DatabaseError::Conflict`] when it changed in the meantime.
 pub async fn save_state<A: MovesDossier>(tx: &Tx, permit: &Permit<A>, moved: &Dossier) -> Result<()> {
     permitted(TABLE, permit.on(), moved.id)?;
@@ -297,6 +326,49 @@ pub async fn answers(conn: &impl ConnectionTrait, id: DossierId) -> Result<BTree
                 field: r.field.clone(),
             };
             Ok((r.field, answer))
+        })
+        .collect()
+}
+
+/// A version of an answer, in the history of its field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerVersion {
+    /// The field.
+    pub field: String,
+    /// The last valid value.
+    pub value: Option<Value>,
+    /// What was typed, when it was not valid.
+    pub draft_input: Option<Value>,
+    /// The dossier's answers revision that it made.
+    pub revision: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub by: AccountId,
+}
+
+/// Every version of some answers of a dossier, the oldest first.
+pub async fn versions(
+    conn: &impl ConnectionTrait,
+    id: DossierId,
+    fields: impl IntoIterator<Item = &str>,
+) -> Result<Vec<AnswerVersion>> {
+    let rows = answer_history::Entity::find()
+        .filter(answer_history::Column::DossierId.eq(id.uuid()))
+        .filter(answer_history::Column::Field.is_in(fields))
+        .order_by_asc(answer_history::Column::Revision)
+        .all(conn)
+        .await?;
+    rows.into_iter()
+        .map(|r| {
+            Ok(AnswerVersion {
+                value: json(id, "value", r.value)?,
+                draft_input: json(id, "draft_input", r.draft_input)?,
+                revision: r.revision,
+                at: instant("answer_history", "at", r.id, r.at)?,
+                by: r.by_account.into(),
+                field: r.field,
+            })
         })
         .collect()
 }

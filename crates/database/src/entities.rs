@@ -18,6 +18,8 @@ macro_rules! entities {
     )*};
 }
 
+pub(crate) mod deliberation;
+
 entities! {
     accounts = "accounts" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -164,6 +166,7 @@ entities! {
         inadmissible_comment: Option<String>,
         deposit_id: Option<Uuid>,
         editing_since: Option<i64>,
+        discarded_at: Option<i64>,
     }
     answers = "answers" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -283,6 +286,16 @@ entities! {
         reopened_at: Option<i64>,
         reopened_by: Option<Uuid>,
         reopened_because: Option<String>,
+        reopened_until: Option<i64>,
+    }
+    reopening_requests = "reopening_requests" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        sheet_id: Uuid,
+        sheet_revision: i64,
+        reason: String,
+        at: i64,
+        by_account: Uuid,
     }
     sheet_reopenings = "sheet_reopenings" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -293,6 +306,7 @@ entities! {
         reason: String,
         at: i64,
         by_account: Uuid,
+        until: Option<i64>,
     }
     marks = "marks" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -302,6 +316,7 @@ entities! {
         mark: Option<i64>,
         comment: String,
         updated_at: i64,
+        abstention: Option<String>,
     }
     mark_history = "mark_history" {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -313,6 +328,7 @@ entities! {
         revision: i64,
         at: i64,
         by_account: Uuid,
+        abstention: Option<String>,
     }
     rankings = "rankings" {
         #[sea_orm(primary_key, auto_increment = false)]

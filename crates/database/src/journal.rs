@@ -187,6 +187,23 @@ pub async fn tells(conn: &impl ConnectionTrait, action: &str, subject: &str, tex
     Ok(linked + waiting > 0)
 }
 
+/// Whether an action is recorded at an instant, linked or not, whose details hold a text.
+pub async fn records(conn: &impl ConnectionTrait, action: &str, at: Timestamp, text: &str) -> Result<bool> {
+    let linked = journal::Entity::find()
+        .filter(journal::Column::Action.eq(action))
+        .filter(journal::Column::At.eq(stored(at)))
+        .filter(journal::Column::Details.contains(text))
+        .count(conn)
+        .await?;
+    let waiting = journal_pending::Entity::find()
+        .filter(journal_pending::Column::Action.eq(action))
+        .filter(journal_pending::Column::At.eq(stored(at)))
+        .filter(journal_pending::Column::Details.contains(text))
+        .count(conn)
+        .await?;
+    Ok(linked + waiting > 0)
+}
+
 /// Every scope that has entries, heads, or a call.
 pub async fn scopes(conn: &impl ConnectionTrait) -> Result<BTreeSet<String>> {
     let entries = journal::Entity::find().select_only().column(journal::Column::Scope).distinct();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ami_domain::dossier::DossierStateName;
 use ami_domain::grid::{Grid, Mark};
 use ami_domain::ids::{CallId, DossierId, HistoryId, SeatId, SheetId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice};
@@ -10,12 +11,12 @@ use ami_domain::sheet::{Entry, Reopening, Sheet, SheetState};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, Func, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _, FromQueryResult, IntoActiveModel as _,
+    JoinType, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
 };
 
 use crate::connection::{corrupt, exactly_one, insert, instant, permitted, stored};
-use crate::entities::{mark_history, marks, recusals, seats, sheets};
+use crate::entities::{accounts, dossiers, mark_history, marks, recusals, seats, sheets};
 use crate::{Result, Tx, calls, upsets};
 
 fn seat(r: seats::Model) -> Result<Seat> {
@@ -63,6 +64,40 @@ pub async fn seats(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<Seat
     // J2 before J10.
     found.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
     Ok(found)
+}
+
+/// The same, each with its holder's name and address.
+pub async fn seats_with_people(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<(Seat, String, String)>> {
+    let rows = seats::Entity::find()
+        .expr_as(Expr::col((accounts::Entity, accounts::Column::Name)), "person")
+        .expr_as(Expr::col((accounts::Entity, accounts::Column::Email)), "address")
+        .join(
+            JoinType::InnerJoin,
+            seats::Entity::belongs_to(accounts::Entity).from(seats::Column::AccountId).to(accounts::Column::Id).into(),
+        )
+        .filter(seats::Column::CallId.eq(call.uuid()))
+        .into_model::<SeatOf>()
+        .all(conn)
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.push((seat(row.seat)?, row.person, row.address));
+    }
+    found.sort_by(|(a, ..), (b, ..)| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
+    Ok(found)
+}
+
+struct SeatOf {
+    seat: seats::Model,
+    person: String,
+    address: String,
+}
+
+impl FromQueryResult for SeatOf {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        let seat = seats::Model::from_query_result(row, prefix)?;
+        Ok(Self { seat, person: row.try_get(prefix, "person")?, address: row.try_get(prefix, "address")? })
+    }
 }
 
 /// Records that a juror declared conflicts, or that there are none; whoever declares accepts to sit.
@@ -144,43 +179,71 @@ pub async fn recusals(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<R
         .collect()
 }
 
-/// Asks a seat for a sheet; an earlier request that was taken back comes to life again with its marks.
+/// Asks a seat for sheets; earlier requests that were taken back come to life again with their marks, those that stand are left.
 pub async fn assign(
     tx: &Tx,
     permit: &Permit<acts::AssignDossier>,
-    id: SheetId,
-    dossier: DossierId,
+    dossiers: &[DossierId],
+    id: impl Fn() -> SheetId,
     now: Timestamp,
 ) -> Result<()> {
     let seat = permit.on();
-    let revived = sheets::Entity::update_many()
-        .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
+    let ids = || dossiers.iter().map(|d| d.uuid());
+    let known: Vec<sea_orm::prelude::Uuid> = sheets::Entity::find()
+        .select_only()
+        .column(sheets::Column::DossierId)
         .filter(sheets::Column::SeatId.eq(seat.uuid()))
-        .filter(sheets::Column::DossierId.eq(dossier.uuid()))
-        .exec(&tx.0)
+        .filter(sheets::Column::DossierId.is_in(ids()))
+        .into_tuple()
+        .all(&tx.0)
         .await?;
-    if revived.rows_affected > 0 {
-        return Ok(());
+    if !known.is_empty() {
+        sheets::Entity::update_many()
+            .col_expr(sheets::Column::RemovedAt, Expr::value(Option::<i64>::None))
+            .filter(sheets::Column::SeatId.eq(seat.uuid()))
+            .filter(sheets::Column::DossierId.is_in(known.iter().copied()))
+            .exec(&tx.0)
+            .await?;
     }
-    insert(
-        tx,
-        sheets::Model {
-            id: id.uuid(),
-            seat_id: seat.uuid(),
-            dossier_id: dossier.uuid(),
-            state: "draft".into(),
-            revision: 0,
-            assigned_at: stored(now),
-            assigned_by: permit.by().uuid(),
-            removed_at: None,
-            updated_at: stored(now),
-            locked_at: None,
-            reopened_at: None,
-            reopened_by: None,
-            reopened_because: None,
-        },
-    )
-    .await
+    let new: std::collections::BTreeSet<_> = ids().filter(|dossier| !known.contains(dossier)).collect();
+    for dossier in new {
+        insert(
+            tx,
+            sheets::Model {
+                id: id().uuid(),
+                seat_id: seat.uuid(),
+                dossier_id: dossier,
+                state: "draft".into(),
+                revision: 0,
+                assigned_at: stored(now),
+                assigned_by: permit.by().uuid(),
+                removed_at: None,
+                updated_at: stored(now),
+                locked_at: None,
+                reopened_at: None,
+                reopened_by: None,
+                reopened_because: None,
+                reopened_until: None,
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Where the sheets of a seat on some dossiers stand, kept from other writers until the transaction ends.
+pub async fn hold_sheets(tx: &Tx, seat: SeatId, dossiers: &[DossierId]) -> Result<Vec<String>> {
+    if dossiers.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = sheets::Entity::find()
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::DossierId.is_in(dossiers.iter().map(|d| d.uuid())))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .lock_exclusive()
+        .all(&tx.0)
+        .await?;
+    Ok(rows.into_iter().map(|r| r.state).collect())
 }
 
 /// What may take a request for a sheet back.
@@ -206,7 +269,13 @@ fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
         ("draft", ..) => SheetState::Draft,
         ("locked", Some(at), ..) => SheetState::Locked { at: instant("sheets", "locked_at", r.id, at)? },
         ("reopened", _, Some(at), Some(by), Some(reason)) => {
-            SheetState::Reopened(Reopening { by: by.into(), reason, at: instant("sheets", "reopened_at", r.id, at)? })
+            let until = r.reopened_until.ok_or_else(|| corrupt("sheets", "reopened_until", r.id, "nothing"))?;
+            SheetState::Reopened(Reopening {
+                by: by.into(),
+                reason,
+                at: instant("sheets", "reopened_at", r.id, at)?,
+                until: instant("sheets", "reopened_until", r.id, until)?,
+            })
         }
         _ => return Err(corrupt("sheets", "state", r.id, &r.state)),
     };
@@ -220,12 +289,17 @@ fn sheet(r: sheets::Model, entries: BTreeMap<String, Entry>) -> Result<Sheet> {
     })
 }
 
+/// A sheet as its row says, without marks.
+pub(crate) fn without_entries(r: sheets::Model) -> Result<Sheet> {
+    sheet(r, BTreeMap::new())
+}
+
 fn entry(r: marks::Model, grid: &Grid) -> Result<(SheetId, String, Entry)> {
     let mark = r
         .mark
         .map(|steps| grid.scale.mark_from_steps(steps).map_err(|e| corrupt("marks", "mark", r.sheet_id, e)))
         .transpose()?;
-    Ok((r.sheet_id.into(), r.criterion, Entry { mark, comment: r.comment }))
+    Ok((r.sheet_id.into(), r.criterion, Entry { mark, comment: r.comment, abstained: r.abstention }))
 }
 
 fn with_entries(rows: Vec<sheets::Model>, entries: Vec<marks::Model>, grid: &Grid) -> Result<Vec<Sheet>> {
@@ -242,42 +316,52 @@ fn with_entries(rows: Vec<sheets::Model>, entries: Vec<marks::Model>, grid: &Gri
         .collect()
 }
 
-/// One sheet with its marks, kept from other writers until the transaction ends.
-pub async fn sheet_for_update(tx: &Tx, id: SheetId, grid: &Grid) -> Result<Option<Sheet>> {
-    let row = sheets::Entity::find_by_id(id.uuid())
-        .filter(sheets::Column::RemovedAt.is_null())
-        .lock_exclusive()
-        .one(&tx.0)
-        .await?;
-    one(&tx.0, row, grid).await
+/// The marks and comments of a sheet.
+pub async fn entries(conn: &impl ConnectionTrait, id: SheetId, grid: &Grid) -> Result<BTreeMap<String, Entry>> {
+    let rows = marks::Entity::find().filter(marks::Column::SheetId.eq(id.uuid())).all(conn).await?;
+    rows.into_iter().map(|row| entry(row, grid).map(|(_, criterion, entry)| (criterion, entry))).collect()
 }
 
-/// Where a sheet belongs: its seat and dossier, while it is asked for.
-pub async fn sheet_place(conn: &impl ConnectionTrait, id: SheetId) -> Result<Option<(SeatId, DossierId)>> {
-    let row = sheets::Entity::find_by_id(id.uuid()).filter(sheets::Column::RemovedAt.is_null()).one(conn).await?;
-    Ok(row.map(|r| (r.seat_id.into(), r.dossier_id.into())))
-}
-
-/// The sheet that a seat was asked for on a dossier.
-pub async fn sheet_of(
-    conn: &impl ConnectionTrait,
-    seat: SeatId,
-    dossier: DossierId,
-    grid: &Grid,
-) -> Result<Option<Sheet>> {
+/// The sheet that a seat was asked for on a dossier, without its marks.
+pub async fn own_sheet(conn: &impl ConnectionTrait, seat: SeatId, dossier: DossierId) -> Result<Option<Sheet>> {
     let row = sheets::Entity::find()
         .filter(sheets::Column::SeatId.eq(seat.uuid()))
         .filter(sheets::Column::DossierId.eq(dossier.uuid()))
         .filter(sheets::Column::RemovedAt.is_null())
         .one(conn)
         .await?;
-    one(conn, row, grid).await
+    row.map(without_entries).transpose()
 }
 
-async fn one(conn: &impl ConnectionTrait, row: Option<sheets::Model>, grid: &Grid) -> Result<Option<Sheet>> {
-    let Some(row) = row else { return Ok(None) };
-    let entries = marks::Entity::find().filter(marks::Column::SheetId.eq(row.id)).all(conn).await?;
-    Ok(with_entries(vec![row], entries, grid)?.pop())
+/// Every sheet that a seat was asked for, without its marks, with how many criteria have one.
+pub async fn marked_sheets(conn: &impl ConnectionTrait, seat: SeatId) -> Result<Vec<(Sheet, usize)>> {
+    let marked = Query::select()
+        .expr(marks::Column::SheetId.count())
+        .from(marks::Entity)
+        .and_where(Expr::col((marks::Entity, marks::Column::SheetId)).equals((sheets::Entity, sheets::Column::Id)))
+        .and_where(marks::Column::Mark.is_not_null().or(marks::Column::Abstention.is_not_null()))
+        .to_owned();
+    let rows = sheets::Entity::find()
+        .expr_as(Expr::from(marked), "marked")
+        .filter(sheets::Column::SeatId.eq(seat.uuid()))
+        .filter(sheets::Column::RemovedAt.is_null())
+        .order_by_asc(sheets::Column::Id)
+        .into_model::<MarkedSheet>()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|r| Ok((without_entries(r.sheet)?, usize::try_from(r.marked).unwrap_or(0)))).collect()
+}
+
+struct MarkedSheet {
+    sheet: sheets::Model,
+    marked: i64,
+}
+
+impl FromQueryResult for MarkedSheet {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        let sheet = sheets::Model::from_query_result(row, prefix)?;
+        Ok(Self { sheet, marked: row.try_get(prefix, "marked")? })
+    }
 }
 
 /// Every sheet that is asked for in a call, with its marks.
@@ -289,19 +373,7 @@ pub async fn sheets_of_call(conn: &impl ConnectionTrait, call: CallId, grid: &Gr
             .and_where(seats::Column::CallId.eq(call.uuid()))
             .to_owned()
     };
-    sheets_where(conn, || sheets::Column::SeatId.in_subquery(of_call()), grid).await
-}
-
-/// Every sheet that a seat was asked for, with its marks.
-pub async fn sheets_of_seat(conn: &impl ConnectionTrait, seat: SeatId, grid: &Grid) -> Result<Vec<Sheet>> {
-    sheets_where(conn, || sheets::Column::SeatId.eq(seat.uuid()), grid).await
-}
-
-async fn sheets_where(
-    conn: &impl ConnectionTrait,
-    which: impl Fn() -> sea_orm::sea_query::SimpleExpr,
-    grid: &Grid,
-) -> Result<Vec<Sheet>> {
+    let which = || sheets::Column::SeatId.in_subquery(of_call());
     let rows = sheets::Entity::find()
         .filter(which())
         .filter(sheets::Column::RemovedAt.is_null())
@@ -329,6 +401,8 @@ pub struct SheetPlace {
     pub dossier: DossierId,
     /// `draft`, `locked` or `reopened`.
     pub state: &'static str,
+    /// Grows at every change.
+    pub revision: i64,
 }
 
 /// Every sheet that is asked for in a call, without its marks, by id.
@@ -347,12 +421,13 @@ pub async fn sheet_places(conn: &impl ConnectionTrait, call: CallId) -> Result<V
     rows.into_iter()
         .map(|r| {
             let sheet = sheet(r, BTreeMap::new())?;
-            Ok(SheetPlace { id: sheet.id, seat: sheet.seat, dossier: sheet.dossier, state: sheet.state.as_str() })
+            let (state, revision) = (sheet.state.as_str(), sheet.revision);
+            Ok(SheetPlace { id: sheet.id, seat: sheet.seat, dossier: sheet.dossier, state, revision })
         })
         .collect()
 }
 
-/// How many sheets each seat of a call was asked for, and how many of them are locked.
+/// How many sheets on admissible dossiers each seat of a call was asked for, and how many of them are locked.
 pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<SeatId, (usize, usize)>> {
     let of_call = Query::select()
         .column(seats::Column::Id)
@@ -363,8 +438,9 @@ pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<B
         .select_only()
         .column(sheets::Column::SeatId)
         .column(sheets::Column::State)
-        .column_as(sheets::Column::Id.count(), "n")
+        .column_as(Expr::cust("COUNT(*)"), "n")
         .filter(sheets::Column::SeatId.in_subquery(of_call))
+        .filter(sheets::Column::DossierId.in_subquery(admissible(call)))
         .filter(sheets::Column::RemovedAt.is_null())
         .group_by(sheets::Column::SeatId)
         .group_by(sheets::Column::State)
@@ -379,6 +455,16 @@ pub async fn sheet_counts(conn: &impl ConnectionTrait, call: CallId) -> Result<B
         *locked += if state == "locked" { n } else { 0 };
     }
     Ok(counts)
+}
+
+/// The dossiers of a call that are examined: neither withdrawn nor found inadmissible.
+fn admissible(call: CallId) -> sea_orm::sea_query::SelectStatement {
+    Query::select()
+        .column(dossiers::Column::Id)
+        .from(dossiers::Entity)
+        .and_where(dossiers::Column::CallId.eq(call.uuid()))
+        .and_where(dossiers::Column::State.eq(DossierStateName::Admissible.as_str()))
+        .to_owned()
 }
 
 /// Which seats were asked for which of some dossiers, and whether their sheet is locked.
@@ -425,6 +511,7 @@ pub async fn save_sheet<A: WritesSheet>(
         .col_expr(sheets::Column::ReopenedAt, Expr::value(reopening.map(|r| stored(r.at))))
         .col_expr(sheets::Column::ReopenedBy, Expr::value(reopening.map(|r| r.by.uuid())))
         .col_expr(sheets::Column::ReopenedBecause, Expr::value(reopening.map(|r| r.reason.clone())))
+        .col_expr(sheets::Column::ReopenedUntil, Expr::value(reopening.map(|r| stored(r.until))))
         .col_expr(sheets::Column::LockedAt, Expr::value(locked_at))
         .col_expr(sheets::Column::Revision, Expr::value(sheet.revision))
         .col_expr(sheets::Column::UpdatedAt, Expr::value(stored(now)))
@@ -448,13 +535,19 @@ pub async fn save_sheet<A: WritesSheet>(
                 criterion: (*criterion).clone(),
                 mark: entry.mark.map(Mark::steps),
                 comment: entry.comment.clone(),
+                abstention: entry.abstained.clone(),
                 updated_at: stored(now),
             }
             .into_active_model(),
         )
     });
     let replace = OnConflict::columns([marks::Column::SheetId, marks::Column::Criterion])
-        .update_columns([marks::Column::Mark, marks::Column::Comment, marks::Column::UpdatedAt])
+        .update_columns([
+            marks::Column::Mark,
+            marks::Column::Comment,
+            marks::Column::Abstention,
+            marks::Column::UpdatedAt,
+        ])
         .to_owned();
     marks::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.0).await?;
     let rows = entries.iter().map(|(criterion, entry)| {
@@ -465,6 +558,7 @@ pub async fn save_sheet<A: WritesSheet>(
                 criterion: (*criterion).clone(),
                 mark: entry.mark.map(Mark::steps),
                 comment: entry.comment.clone(),
+                abstention: entry.abstained.clone(),
                 revision: sheet.revision,
                 at: stored(now),
                 by_account: permit.by().uuid(),

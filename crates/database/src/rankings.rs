@@ -101,6 +101,18 @@ pub async fn find_ranking(conn: &impl ConnectionTrait, id: RankingId) -> Result<
     rankings::Entity::find_by_id(id.uuid()).one(conn).await?.map(snapshot).transpose()
 }
 
+/// The call of a ranking, and the version whose grid was used.
+pub async fn ranking_place(conn: &impl ConnectionTrait, id: RankingId) -> Result<Option<(CallId, i64)>> {
+    let row: Option<(sea_orm::prelude::Uuid, i64)> = rankings::Entity::find_by_id(id.uuid())
+        .select_only()
+        .column(rankings::Column::CallId)
+        .column(rankings::Column::CallVersion)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(row.map(|(call, version)| (call.into(), version)))
+}
+
 /// The rankings of a call, newest first, without what went in and came out.
 pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<SnapshotPlace>> {
     let rows: Vec<(sea_orm::prelude::Uuid, i64, String, i64, i64)> = rankings::Entity::find()
@@ -123,19 +135,6 @@ pub async fn rankings(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<S
             Ok(SnapshotPlace { id: id.into(), computed_at, input_sha256, upsets, number })
         })
         .collect()
-}
-
-/// The newest ranking of a call.
-pub async fn latest(conn: &impl ConnectionTrait, call: CallId) -> Result<Option<Snapshot>> {
-    let row = rankings::Entity::find()
-        .filter(rankings::Column::CallId.eq(call.uuid()))
-        .order_by_desc(rankings::Column::Number)
-        .order_by_desc(rankings::Column::ComputedAt)
-        .order_by_desc(rankings::Column::Id)
-        .limit(1)
-        .one(conn)
-        .await?;
-    row.map(snapshot).transpose()
 }
 
 fn overridden(id: sea_orm::prelude::Uuid, rules: Option<String>, reason: Option<String>) -> Result<Option<Override>> {

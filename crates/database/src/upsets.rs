@@ -56,6 +56,7 @@ pub(crate) async fn insert_reopening(
             reason: r.reason.clone(),
             at: stored(r.at),
             by_account: r.by.uuid(),
+            until: Some(stored(r.until)),
         },
     )
     .await

@@ -87,7 +87,7 @@ impl Database {
         E: Failure,
         F: for<'t> Fn(&'t Tx, &'t A) -> Doing<'t, T, E> + Send + Sync + 'static,
     {
-        match self.writer() {
+        let done = match self.writer() {
             Writer::Queue { queue, .. } => in_turn(queue, given, act).await,
             Writer::Pool { connection, places } => {
                 let Ok(place) = timeout(PATIENCE, Arc::clone(places).acquire_owned()).await else {
@@ -101,7 +101,9 @@ impl Database {
                 });
                 task.await.unwrap_or_else(|panic| Err(DatabaseError::Unanswered(panic.to_string()).into()))
             }
-        }
+        };
+        self.writes.fetch_add(1, Ordering::AcqRel);
+        done
     }
 }
 

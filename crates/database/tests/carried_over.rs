@@ -44,7 +44,9 @@ fn rows(backend: DbBackend) -> String {
 async fn carried_over(url: &str) {
     let database = Database::connect(url).await.unwrap();
     let conn = database.read();
-    Migrator::up(conn, Some(2)).await.unwrap();
+    let old = sea_orm::Database::connect(url).await.unwrap();
+    Migrator::up(&old, Some(2)).await.unwrap();
+    old.close().await.unwrap();
     conn.execute_unprepared(&rows(conn.get_database_backend())).await.unwrap();
     database.migrate().await.unwrap();
 

@@ -91,7 +91,7 @@ async fn carried_over(database: &str) {
     assert_eq!(dossier.editing(), None);
     let sealed = deposits::find(read, filing.deposit).await.unwrap().unwrap();
     assert_eq!((sealed.applicant.name.as_str(), sealed.applicant.legal_form.as_str()), ("Ancien Nom", "scic"));
-    let filed = deposits::filed_of(read, uuid(10).into()).await.unwrap().unwrap();
+    let filed = deposits::filed(read, [uuid(10).into()]).await.unwrap().remove(&uuid(10).into()).unwrap();
     assert_eq!((filed.applicant.siret.as_str(), filed.changed().map(|t| t.name.as_str())), ("1", Some("Nom")));
     let lines = deposits::of_dossier(read, uuid(10).into()).await.unwrap();
     let taken_back: Vec<bool> = lines.iter().map(|line| line.taken_back_at.is_some()).collect();

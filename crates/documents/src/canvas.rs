@@ -1,20 +1,18 @@
 //! Pages, text and tables on them. Lengths are points, from the top left corner.
 
-use printpdf::{
-    Color, DictItem, FontId, Mm, Op, PaintMode, ParsedFont, PdfDocument, PdfFont, PdfFontHandle, PdfPage,
-    PdfSaveOptions, Point, Pt, Rect, Rgb, TextItem,
-};
-
 use crate::DocumentError;
 use crate::figure::{self, Anchor, Figure, Shape};
-use crate::file::{self, Metadata};
+use crate::file::{self, Drawn, Metadata};
+use crate::fonts::{self, Metrics, Used};
 use crate::outline::Bookmark;
+use crate::page::Page;
+use crate::pdf::push_integer;
 use crate::tags::{NodeId, Tag, Tree};
 
 /// A face of the embedded family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
-    Regular,
+    Regular = 0,
     Bold,
     Mono,
 }
@@ -29,12 +27,6 @@ const BAND: Ink = (0.93, 0.945, 0.965);
 const RULE: Ink = (0.72, 0.74, 0.78);
 
 const MM: f32 = 72.0 / 25.4;
-
-struct FaceData {
-    font: ParsedFont,
-    id: FontId,
-    units: f32,
-}
 
 /// How a column's cells stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +59,8 @@ pub(crate) struct Row {
 
 /// A document being drawn.
 pub(crate) struct Canvas {
-    pdf: PdfDocument,
-    faces: [FaceData; 3],
-    pages: Vec<Vec<Op>>,
+    faces: [Used; 3],
+    pages: Vec<Page>,
     width: f32,
     height: f32,
     pub(crate) margin: f32,
@@ -83,24 +74,10 @@ pub(crate) struct Canvas {
 impl Canvas {
     /// A document of A4 pages, upright or not, with room for a header and a footer.
     pub(crate) fn new(landscape: bool) -> Result<Self, DocumentError> {
-        let mut pdf = PdfDocument::new("");
-        let mut face = |bytes: &[u8], name| -> Result<FaceData, DocumentError> {
-            let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new()).ok_or(DocumentError::Font(name))?;
-            // A name of its own: a random one would make two files of one content differ.
-            let id = FontId(name.to_owned());
-            pdf.resources.fonts.map.insert(id.clone(), PdfFont::new(font.clone()));
-            let units = f32::from(font.pdf_font_metrics.units_per_em).max(1.0);
-            Ok(FaceData { font, id, units })
-        };
-        let faces = [
-            face(dejavu::sans::regular(), "sans")?,
-            face(dejavu::sans::bold(), "bold")?,
-            face(dejavu::sans_mono::regular(), "mono")?,
-        ];
+        let faces = fonts::faces()?.each_ref().map(Used::new);
         let (short, long) = (210.0 * MM, 297.0 * MM);
         let (width, height) = if landscape { (long, short) } else { (short, long) };
         let mut canvas = Self {
-            pdf,
             faces,
             pages: Vec::new(),
             width,
@@ -122,7 +99,7 @@ impl Canvas {
     }
 
     pub(crate) fn new_page(&mut self) {
-        self.pages.push(Vec::new());
+        self.pages.push(Page::default());
         self.y = self.top;
     }
 
@@ -137,63 +114,53 @@ impl Canvas {
         self.y += room;
     }
 
-    fn face(&self, face: Face) -> &FaceData {
-        match face {
-            Face::Regular => &self.faces[0],
-            Face::Bold => &self.faces[1],
-            Face::Mono => &self.faces[2],
-        }
+    fn metrics(&self, face: Face) -> &'static Metrics {
+        self.faces[face as usize].metrics
     }
 
     /// Width of a line of text.
     pub(crate) fn measure(&self, text: &str, face: Face, size: f32) -> f32 {
-        let face = self.face(face);
-        let units: f32 = text
-            .chars()
-            .map(|c| {
-                let glyph = face.font.lookup_glyph_index(u32::from(c)).unwrap_or(0);
-                f32::from(face.font.get_horizontal_advance(glyph))
-            })
-            .sum();
-        units / face.units * size
+        let metrics = self.metrics(face);
+        metrics.length(metrics.advances(text), size)
     }
 
-    /// Breaks a text at spaces, and inside words only where a word alone is too wide.
-    pub(crate) fn wrap(&self, text: &str, face: Face, size: f32, width: f32) -> Vec<String> {
+    /// Breaks a text at spaces, and inside words only where a word alone is too wide. A line that ends at a space keeps it: what is
+    /// read out is what was written.
+    pub(crate) fn wrap<'t>(&self, text: &'t str, face: Face, size: f32, width: f32) -> Vec<&'t str> {
+        let metrics = self.metrics(face);
+        let fits = |units| metrics.length(units, size) <= width;
+        let space = metrics.advance(' ');
         let mut lines = Vec::new();
         for paragraph in text.split('\n') {
-            let mut line = String::new();
+            // The line that is being filled, and how wide it is.
+            let (mut start, mut end, mut taken) = (0, 0, 0);
+            let mut next = 0;
             for word in paragraph.split(' ') {
-                let candidate = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-                if self.measure(&candidate, face, size) <= width {
-                    line = candidate;
+                let from = next;
+                next = from + word.len() + 1;
+                let wanted = metrics.advances(word);
+                let (begin, wanted) = if start == end { (from, wanted) } else { (start, taken + space + wanted) };
+                if fits(wanted) {
+                    (start, end, taken) = (begin, from + word.len(), wanted);
                     continue;
                 }
-                if !line.is_empty() {
-                    lines.push(std::mem::take(&mut line));
+                if start != end {
+                    lines.push(&paragraph[start..from]);
                 }
+                (start, end, taken) = (from, from, 0);
                 for c in word.chars() {
-                    line.push(c);
-                    if line.chars().count() > 1 && self.measure(&line, face, size) > width {
-                        line.pop();
-                        lines.push(std::mem::take(&mut line));
-                        line.push(c);
+                    let advance = metrics.advance(c);
+                    if start != end && !fits(taken + advance) {
+                        lines.push(&paragraph[start..end]);
+                        (start, taken) = (end, 0);
                     }
+                    end += c.len_utf8();
+                    taken += advance;
                 }
             }
-            lines.push(line);
+            lines.push(&paragraph[start..end]);
         }
         lines
-    }
-
-    fn push(&mut self, page: usize, op: Op) {
-        if let Some(ops) = self.pages.get_mut(page) {
-            ops.push(op);
-        }
-    }
-
-    fn color((r, g, b): Ink) -> Color {
-        Color::Rgb(Rgb { r, g, b, icc_profile: None })
     }
 
     /// One line of text whose baseline is at `y`, on a page.
@@ -202,39 +169,32 @@ impl Canvas {
         if text.is_empty() {
             return;
         }
-        let font = PdfFontHandle::External(self.face(face).id.clone());
-        let pos = Point { x: Pt(x), y: Pt(self.height - y) };
-        for op in [
-            Op::StartTextSection,
-            Op::SetFont { font, size: Pt(size) },
-            Op::SetFillColor { col: Self::color(ink) },
-            Op::SetTextCursor { pos },
-            Op::ShowText { items: vec![TextItem::Text(text.to_owned())] },
-            Op::EndTextSection,
-        ] {
-            self.push(page, op);
-        }
+        let used = &mut self.faces[face as usize];
+        let codes: Vec<u8> = text.chars().flat_map(|c| used.code(c).to_be_bytes()).collect();
+        let place = self.height - y;
+        let page = &mut self.pages[page];
+        page.set_ink(ink);
+        page.line(x, place, &codes, (face, size));
     }
 
     /// What is drawn on a page from here to [`Self::close`] belongs to a node of the structure, or to none: decoration, or a
     /// repetition that need not be read again.
     fn open(&mut self, page: usize, owner: Option<NodeId>) {
-        let op = match owner {
+        let out = &mut self.pages[page].content;
+        match owner {
             Some(node) => {
-                let number = i64::try_from(self.tree.mark(node, page)).unwrap_or(i64::MAX);
-                let map = [("MCID".to_owned(), DictItem::Int(number))].into();
-                Op::BeginMarkedContentWithProperties {
-                    tag: self.tree.tag(node).name().to_owned(),
-                    properties: DictItem::Dict { map },
-                }
+                out.push(b'/');
+                out.extend_from_slice(self.tree.tag(node).name().as_bytes());
+                out.extend_from_slice(b"<</MCID ");
+                push_integer(out, self.tree.mark(node, page));
+                out.extend_from_slice(b">>BDC\n");
             }
-            None => Op::BeginMarkedContent { tag: "Artifact".to_owned() },
-        };
-        self.push(page, op);
+            None => out.extend_from_slice(b"/Artifact BMC\n"),
+        }
     }
 
     fn close(&mut self, page: usize) {
-        self.push(page, Op::EndMarkedContent);
+        self.pages[page].content.extend_from_slice(b"EMC\n");
     }
 
     fn node(&mut self, tag: Tag) -> NodeId {
@@ -246,19 +206,17 @@ impl Canvas {
     }
 
     fn fill(&mut self, x: f32, y: f32, width: f32, height: f32, ink: Ink) {
-        let page = self.current();
-        let mut rectangle = Rect::from_xywh(Pt(x), Pt(self.height - y - height), Pt(width), Pt(height));
-        rectangle.mode = Some(PaintMode::Fill);
-        self.push(page, Op::SetFillColor { col: Self::color(ink) });
-        self.push(page, Op::DrawRectangle { rectangle });
+        let (page, bottom) = (self.current(), self.height - y - height);
+        let page = &mut self.pages[page];
+        page.set_ink(ink);
+        page.rectangle([x, bottom, width, height]);
+        page.content.extend_from_slice(b"f\n");
     }
 
     /// A filled rectangle that only decorates.
     fn decoration(&mut self, y: f32, width: f32, height: f32, ink: Ink) {
-        let page = self.current();
-        self.open(page, None);
-        self.fill(self.margin, y, width, height, ink);
-        self.close(page);
+        let (page, bottom, left) = (self.current(), self.height - y - height, self.margin);
+        self.pages[page].decorate([left, bottom, width, height], ink);
     }
 
     fn rule(&mut self, y: f32, width: f32) {
@@ -292,7 +250,7 @@ impl Canvas {
             self.y += leading;
             let (page, x, y) = (self.current(), self.margin, self.y - leading * 0.28);
             self.open(page, Some(node));
-            self.text_at(page, x, y, &line, face, size, ink);
+            self.text_at(page, x, y, line, face, size, ink);
             self.close(page);
         }
     }
@@ -365,7 +323,7 @@ impl Canvas {
         let width = columns.iter().map(|c| c.width).sum();
         for (index, row) in rows.iter().enumerate() {
             let face = if row.bold { Face::Bold } else { face };
-            let cells: Vec<Vec<String>> =
+            let cells: Vec<Vec<&str>> =
                 columns.iter().zip(&row.cells).map(|(c, text)| self.wrap(text, face, size, c.width - 6.0)).collect();
             let height = Self::row_height(&cells, size);
             if self.y + height > self.bottom {
@@ -383,7 +341,7 @@ impl Canvas {
         }
     }
 
-    fn row_height(cells: &[Vec<String>], size: f32) -> f32 {
+    fn row_height(cells: &[Vec<&str>], size: f32) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
         let lines = cells.iter().map(Vec::len).max().unwrap_or(1) as f32;
         lines * size * 1.3 + 5.0
@@ -391,7 +349,7 @@ impl Canvas {
 
     /// Headings, read where they first stand.
     fn table_headings(&mut self, columns: &[Column], size: f32, node: Option<NodeId>) {
-        let cells: Vec<Vec<String>> =
+        let cells: Vec<Vec<&str>> =
             columns.iter().map(|c| self.wrap(&c.heading, Face::Bold, size, c.width - 6.0)).collect();
         let height = Self::row_height(&cells, size);
         self.ensure(height * 2.0);
@@ -407,18 +365,25 @@ impl Canvas {
     fn table_row(
         &mut self,
         columns: &[Column],
-        cells: &[Vec<String>],
+        cells: &[Vec<&str>],
         size: f32,
         (face, ink): (Face, Ink),
         row: Option<(NodeId, Tag, Tag)>,
     ) {
         let page = self.current();
         let mut x = self.margin;
+        self.pages[page].begin_text();
         for (index, (column, lines)) in columns.iter().zip(cells).enumerate() {
             let cell = row.map(|(row, first, other)| self.tree.add(row, if index == 0 { first } else { other }));
+            let left = x;
+            x += column.width;
+            // An empty cell has its place in the structure, and nothing is drawn for it.
+            if lines.iter().all(|line| line.is_empty()) {
+                continue;
+            }
             self.open(page, cell);
             for (i, line) in lines.iter().enumerate() {
-                let taken = self.measure(line, face, size);
+                let taken = self.measure(line.trim_end(), face, size);
                 let offset = match column.align {
                     Align::Left => 3.0,
                     Align::Right => column.width - 3.0 - taken,
@@ -426,11 +391,11 @@ impl Canvas {
                 };
                 #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
                 let y = self.y + 2.5 + size * (1.0 + 1.3 * i as f32);
-                self.text_at(page, x + offset, y, line, face, size, ink);
+                self.text_at(page, left + offset, y, line, face, size, ink);
             }
             self.close(page);
-            x += column.width;
         }
+        self.pages[page].end_text();
     }
 
     /// Writes the header and footer of every page and gives the file.
@@ -453,10 +418,14 @@ impl Canvas {
             self.text_at(page, right - taken, bottom, &number, Face::Regular, 8.0, GREY);
             self.close(page);
         }
-        let (width, height) = (Mm(self.width / MM), Mm(self.height / MM));
-        let pages = self.pages.into_iter().map(|ops| PdfPage::new(width, height, ops)).collect();
-        self.pdf.with_pages(pages);
-        let document = self.pdf.to_lopdf_document(&PdfSaveOptions::default(), &mut Vec::new());
-        file::write(document, &self.tree, &self.bookmarks, self.height, metadata)
+        let drawn = Drawn {
+            pages: self.pages.into_iter().map(Page::finish).collect(),
+            width: self.width,
+            height: self.height,
+            fonts: &self.faces,
+            tree: &self.tree,
+            bookmarks: &self.bookmarks,
+        };
+        file::write(drawn, metadata)
     }
 }

@@ -2,10 +2,11 @@
 //! bytes.
 
 use jiff::Timestamp;
-use lopdf::{Dictionary, Document, Object, ObjectId, SaveOptions, Stream, dictionary, text_string};
 
 use crate::DocumentError;
+use crate::fonts::Used;
 use crate::outline::{self, Bookmark};
+use crate::pdf::{Id, Writer, push_integer, push_number, push_reference, push_string, push_text};
 use crate::tags::Tree;
 
 /// What the file says of itself.
@@ -23,73 +24,125 @@ pub(crate) struct Metadata {
     pub(crate) identity: String,
 }
 
-/// Completes a document of drawn pages of one height and writes it.
-pub(crate) fn write(
-    mut document: Document,
-    tree: &Tree,
-    bookmarks: &[Bookmark],
-    page_height: f32,
-    metadata: &Metadata,
-) -> Result<Vec<u8>, DocumentError> {
-    let wrong = |e: lopdf::Error| DocumentError::Pdf(e.to_string());
-    "1.7".clone_into(&mut document.version);
-    let pages: Vec<ObjectId> = document.page_iter().collect();
-    for (index, page) in pages.iter().enumerate() {
-        let page = document.get_dictionary_mut(*page).map_err(wrong)?;
-        page.set("StructParents", i64::try_from(index).unwrap_or(i64::MAX));
-        page.set("Tabs", "S");
+/// What was drawn.
+pub(crate) struct Drawn<'a> {
+    /// The content of each page.
+    pub(crate) pages: Vec<Vec<u8>>,
+    pub(crate) width: f32,
+    pub(crate) height: f32,
+    /// Named `F0`, `F1`… in contents.
+    pub(crate) fonts: &'a [Used],
+    pub(crate) tree: &'a Tree,
+    pub(crate) bookmarks: &'a [Bookmark],
+}
+
+/// Writes a document of drawn pages.
+pub(crate) fn write(drawn: Drawn<'_>, metadata: &Metadata) -> Result<Vec<u8>, DocumentError> {
+    let mut writer = Writer::new();
+    let first = writer.reserve(5);
+    let (catalogue, information, list) = (first, first.after(1), first.after(2));
+    let (resources, xmp_id) = (first.after(3), first.after(4));
+    let count = drawn.pages.len();
+    let pages = writer.reserve(count);
+    let contents = writer.reserve(count);
+    for (index, content) in drawn.pages.iter().enumerate() {
+        writer.stream(contents.after(index), "", content);
     }
-    let tree = tree.write(&mut document, &pages);
-    let outlines = outline::write(&mut document, bookmarks, &pages, page_height);
-    let xmp = document.add_object(xmp(metadata));
-    let catalog = document.catalog_mut().map_err(wrong)?;
-    catalog.set("Lang", text_string("fr-FR"));
-    catalog.set("MarkInfo", dictionary! { "Marked" => true });
-    catalog.set("StructTreeRoot", tree);
-    catalog.set("Outlines", outlines);
-    catalog.set("PageMode", "UseOutlines");
-    catalog.set("ViewerPreferences", dictionary! { "DisplayDocTitle" => true });
-    catalog.set("Metadata", xmp);
-    catalog.remove(b"OutputIntents");
-    let info = document.trailer.get(b"Info").and_then(Object::as_reference).map_err(wrong)?;
-    document.objects.insert(info, Object::Dictionary(information(metadata)));
-    let identifier = Object::string_literal(metadata.identity.as_bytes());
-    document.trailer.set("ID", vec![identifier.clone(), identifier]);
-    document.compress();
-    // Thousands of small nodes: object streams keep them small.
-    let options = SaveOptions::builder()
-        .use_object_streams(true)
-        .use_xref_streams(true)
-        .max_objects_per_stream(400)
-        .compression_level(6)
-        .build();
-    let mut bytes = Vec::new();
-    document.save_with_options(&mut bytes, options).map_err(|e| DocumentError::Pdf(e.to_string()))?;
-    Ok(bytes)
+    for index in 0..count {
+        writer.object(pages.after(index), |out| {
+            out.extend_from_slice(b"<</Type/Page");
+            entry(out, "/Parent ", list);
+            out.extend_from_slice(b"/MediaBox[0 0 ");
+            push_number(out, drawn.width);
+            out.push(b' ');
+            push_number(out, drawn.height);
+            entry(out, "]/Resources ", resources);
+            entry(out, "/Contents ", contents.after(index));
+            out.extend_from_slice(b"/Tabs/S/StructParents ");
+            push_integer(out, index);
+            out.extend_from_slice(b">>");
+        });
+    }
+    writer.object(list, |out| {
+        out.extend_from_slice(b"<</Type/Pages/Count ");
+        push_integer(out, count);
+        out.extend_from_slice(b"/Kids[");
+        for index in 0..count {
+            push_reference(out, pages.after(index));
+            out.push(b' ');
+        }
+        out.extend_from_slice(b"]>>");
+    });
+    write_fonts(&mut writer, resources, drawn.fonts)?;
+    let tree = drawn.tree.write(&mut writer, pages);
+    let outlines = outline::write(&mut writer, drawn.bookmarks, pages, drawn.height);
+    // Not compressed, so that what looks for files by what they say of themselves finds it.
+    writer.raw_stream(xmp_id, "/Type/Metadata/Subtype/XML", xmp(metadata).as_bytes());
+    writer.object(information, |out| describe(out, metadata));
+    writer.object(catalogue, |out| {
+        out.extend_from_slice(b"<</Type/Catalog/Lang(fr-FR)/MarkInfo<</Marked true>>/PageMode/UseOutlines");
+        entry(out, "/Pages ", list);
+        entry(out, "/StructTreeRoot ", tree);
+        entry(out, "/Outlines ", outlines);
+        entry(out, "/Metadata ", xmp_id);
+        out.extend_from_slice(b"/ViewerPreferences<</DisplayDocTitle true>>>>");
+    });
+    Ok(writer.finish(catalogue, information, &metadata.identity))
+}
+
+/// The fonts that are used, and the dictionary by which every page names them.
+fn write_fonts(writer: &mut Writer, resources: Id, fonts: &[Used]) -> Result<(), DocumentError> {
+    let first = writer.reserve(fonts.len());
+    for (index, font) in fonts.iter().enumerate().filter(|(_, font)| font.is_used()) {
+        font.write(writer, first.after(index))?;
+    }
+    writer.object(resources, |out| {
+        out.extend_from_slice(b"<</Font<<");
+        for (index, _) in fonts.iter().enumerate().filter(|(_, font)| font.is_used()) {
+            out.extend_from_slice(b"/F");
+            push_integer(out, index);
+            out.push(b' ');
+            push_reference(out, first.after(index));
+        }
+        out.extend_from_slice(b">>>>");
+    });
+    Ok(())
+}
+
+fn entry(out: &mut Vec<u8>, key: &str, id: Id) {
+    out.extend_from_slice(key.as_bytes());
+    push_reference(out, id);
 }
 
 fn producer() -> String {
     format!("ami-documents {}", env!("CARGO_PKG_VERSION"))
 }
 
-fn information(metadata: &Metadata) -> Dictionary {
-    let date = Object::string_literal(metadata.created_at.strftime("D:%Y%m%d%H%M%SZ").to_string());
-    dictionary! {
-        "Title" => text_string(&metadata.title),
-        "Author" => text_string(&metadata.author),
-        "Subject" => text_string(&metadata.subject),
-        "Creator" => text_string("ami"),
-        "Producer" => text_string(&producer()),
-        "CreationDate" => date.clone(),
-        "ModDate" => date,
+fn describe(out: &mut Vec<u8>, metadata: &Metadata) {
+    let date = metadata.created_at.strftime("D:%Y%m%d%H%M%SZ").to_string();
+    out.extend_from_slice(b"<<");
+    for (key, text) in [
+        ("/Title", metadata.title.as_str()),
+        ("/Author", &metadata.author),
+        ("/Subject", &metadata.subject),
+        ("/Creator", "ami"),
+        ("/Producer", &producer()),
+    ] {
+        out.extend_from_slice(key.as_bytes());
+        push_text(out, text);
     }
+    for key in ["/CreationDate", "/ModDate"] {
+        out.extend_from_slice(key.as_bytes());
+        push_string(out, date.as_bytes());
+    }
+    out.extend_from_slice(b">>");
 }
 
-fn xmp(metadata: &Metadata) -> Stream {
+fn xmp(metadata: &Metadata) -> String {
     let date = metadata.created_at.strftime("%Y-%m-%dT%H:%M:%SZ");
     let (title, author, subject) = (escape(&metadata.title), escape(&metadata.author), escape(&metadata.subject));
     let producer = producer();
-    let packet = format!(
+    format!(
         r#"<?xpacket begin="{bom}" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -108,8 +161,7 @@ fn xmp(metadata: &Metadata) -> Stream {
 </x:xmpmeta>
 <?xpacket end="w"?>"#,
         bom = '\u{feff}',
-    );
-    Stream::new(dictionary! { "Type" => "Metadata", "Subtype" => "XML" }, packet.into_bytes()).with_compression(false)
+    )
 }
 
 fn escape(text: &str) -> String {

@@ -3,10 +3,15 @@
 //! Knows no database and no clock. To add a document: a struct of what it shows in a module of its own, a function that draws it
 //! with the `canvas` module, and a test that reads its text back.
 
+mod annex;
+mod booklet;
 mod canvas;
 mod figure;
 mod file;
+mod fonts;
 mod outline;
+mod page;
+mod pdf;
 mod ranking;
 mod receipt;
 mod tables;
@@ -14,6 +19,8 @@ mod tags;
 
 use thiserror::Error;
 
+pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
+pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
 pub use ranking::{
     Beside, CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, Robustness, Statistics,

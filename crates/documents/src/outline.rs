@@ -1,6 +1,6 @@
 //! The outline: bookmarks nested by depth.
 
-use lopdf::{Dictionary, Document, Object, ObjectId, dictionary, text_string};
+use crate::pdf::{Id, Writer, push_integer, push_number, push_reference, push_text};
 
 /// A place in the document, and its depth in the outline (0 is the top).
 #[derive(Debug, Clone)]
@@ -12,63 +12,83 @@ pub(crate) struct Bookmark {
     pub(crate) top: f32,
 }
 
-/// Writes the outline; the answer goes under `Outlines` in the catalogue.
-pub(crate) fn write(document: &mut Document, bookmarks: &[Bookmark], pages: &[ObjectId], page_height: f32) -> ObjectId {
-    let root = document.new_object_id();
-    let ids: Vec<ObjectId> = bookmarks.iter().map(|_| document.new_object_id()).collect();
-    let mut items: Vec<Dictionary> = Vec::with_capacity(bookmarks.len());
-    let mut top_level = dictionary! { "Type" => "Outlines" };
-    // The last bookmark seen at each depth: the way from the top to the current one.
-    let mut path: Vec<usize> = Vec::new();
-
-    for (index, bookmark) in bookmarks.iter().enumerate() {
-        let depth = bookmark.depth.min(path.len());
-        let sibling = path.get(depth).copied();
-        path.truncate(depth);
-        let mut item = dictionary! { "Title" => text_string(&bookmark.title) };
-        if let Some(page) = pages.get(bookmark.page) {
-            item.set(
-                "Dest",
-                vec![
-                    Object::Reference(*page),
-                    "XYZ".into(),
-                    Object::Null,
-                    (page_height - bookmark.top).into(),
-                    Object::Null,
-                ],
-            );
-        }
-        if let Some(sibling) = sibling {
-            item.set("Prev", ids[sibling]);
-            items[sibling].set("Next", ids[index]);
-        }
-        let parent = if let Some(&parent) = path.last() {
-            item.set("Parent", ids[parent]);
-            &mut items[parent]
-        } else {
-            item.set("Parent", root);
-            &mut top_level
-        };
-        adopt(parent, ids[index]);
-        items.push(item);
-        path.push(index);
-    }
-    for (id, mut item) in ids.into_iter().zip(items) {
-        // A negative count keeps the entry closed until it is opened.
-        if let Ok(count) = item.get(b"Count").and_then(Object::as_i64) {
-            item.set("Count", -count);
-        }
-        document.objects.insert(id, Object::Dictionary(item));
-    }
-    document.objects.insert(root, Object::Dictionary(top_level));
-    root
+/// How an entry stands to the others, by their index.
+#[derive(Debug, Default, Clone)]
+struct Links {
+    parent: Option<usize>,
+    previous: Option<usize>,
+    next: Option<usize>,
+    kids: Option<Kids>,
 }
 
-fn adopt(parent: &mut Dictionary, child: ObjectId) {
-    if !parent.has(b"First") {
-        parent.set("First", child);
+#[derive(Debug, Clone, Copy)]
+struct Kids {
+    first: usize,
+    last: usize,
+    count: usize,
+}
+
+/// Writes the outline; the answer goes under `Outlines` in the catalogue.
+pub(crate) fn write(writer: &mut Writer, bookmarks: &[Bookmark], pages: Id, page_height: f32) -> Id {
+    let root = writer.reserve(1);
+    let first = writer.reserve(bookmarks.len());
+    let mut items: Vec<Links> = Vec::with_capacity(bookmarks.len());
+    let mut top: Option<Kids> = None;
+    // The last bookmark seen at each depth: the way from the top to the current one.
+    let mut path: Vec<usize> = Vec::new();
+    for (index, bookmark) in bookmarks.iter().enumerate() {
+        let depth = bookmark.depth.min(path.len());
+        let previous = path.get(depth).copied();
+        path.truncate(depth);
+        if let Some(previous) = previous {
+            items[previous].next = Some(index);
+        }
+        let parent = path.last().copied();
+        let kids = parent.map_or(&mut top, |parent| &mut items[parent].kids);
+        *kids = Some(Kids {
+            first: kids.map_or(index, |kids| kids.first),
+            last: index,
+            count: kids.map_or(1, |kids| kids.count + 1),
+        });
+        items.push(Links { parent, previous, ..Links::default() });
+        path.push(index);
     }
-    parent.set("Last", child);
-    let count = parent.get(b"Count").and_then(Object::as_i64).unwrap_or(0);
-    parent.set("Count", count + 1);
+    let reference = |out: &mut Vec<u8>, key: &str, index: usize| {
+        out.extend_from_slice(key.as_bytes());
+        push_reference(out, first.after(index));
+    };
+    let kids = |out: &mut Vec<u8>, kids: Option<Kids>, count: &str| {
+        let Some(kids) = kids else { return };
+        reference(out, "/First ", kids.first);
+        reference(out, "/Last ", kids.last);
+        out.extend_from_slice(count.as_bytes());
+        push_integer(out, kids.count);
+    };
+    for (index, (bookmark, links)) in bookmarks.iter().zip(&items).enumerate() {
+        writer.object(first.after(index), |out| {
+            out.extend_from_slice(b"<</Title");
+            push_text(out, &bookmark.title);
+            out.extend_from_slice(b"/Dest[");
+            push_reference(out, pages.after(bookmark.page));
+            out.extend_from_slice(b"/XYZ null ");
+            push_number(out, page_height - bookmark.top);
+            out.extend_from_slice(b" null]/Parent ");
+            push_reference(out, links.parent.map_or(root, |parent| first.after(parent)));
+            if let Some(previous) = links.previous {
+                reference(out, "/Prev ", previous);
+            }
+            if let Some(next) = links.next {
+                reference(out, "/Next ", next);
+            }
+            // A negative count keeps the entry closed until it is opened.
+            kids(out, links.kids, "/Count -");
+            out.extend_from_slice(b">>");
+        });
+    }
+    writer.object(root, |out| {
+        out.extend_from_slice(b"<</Type/Outlines");
+        kids(out, top, "/Count ");
+        out.extend_from_slice(b">>");
+    });
+    root
 }

@@ -40,6 +40,8 @@ pub struct RankingDocument {
     pub ties: Vec<String>,
     /// Fewest jurors.
     pub min_jurors: u32,
+    /// Fewest marks on a criterion.
+    pub min_marks: u32,
     /// What a criterion's marks become: « Moyenne », « Médiane ».
     pub value_name: String,
     /// Lots, empty ones included.
@@ -209,7 +211,11 @@ pub fn ranking_pdf(document: &RankingDocument) -> Result<Vec<u8>, DocumentError>
     page.fact("Calcul", &document.formula, 126.0, 9.0);
     page.fact(
         "Minimum de juré·es",
-        &format!("{} par dossier ; en dessous, « notation insuffisante », non classé", document.min_jurors),
+        &format!(
+            "{} par dossier, et {} notes par critère (une abstention n'est ni un zéro ni une note) ; en dessous, « notation \
+             insuffisante », non classé",
+            document.min_jurors, document.min_marks
+        ),
         126.0,
         9.0,
     );

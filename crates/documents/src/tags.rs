@@ -1,9 +1,13 @@
 //! The structure tree: what each drawn piece is, so that the file can be read aloud, navigated and reflowed.
 
-use lopdf::{Dictionary, Document, Object, ObjectId, dictionary, text_string};
+use std::collections::BTreeMap;
+
+use crate::pdf::{
+    Id, Writer, push_aligned, push_aligned_reference, push_integer, push_reference, push_references, push_text,
+};
 
 /// What a piece of the document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tag {
     Document,
     Heading(u8),
@@ -37,42 +41,49 @@ impl Tag {
         }
     }
 
+    /// What its dictionary says of the cells that it heads.
     fn scope(self) -> Option<&'static str> {
         match self {
-            Self::ColumnHeader => Some("Column"),
-            Self::RowHeader => Some("Row"),
+            Self::ColumnHeader => Some("/A<</O/Table/Scope/Column>>"),
+            Self::RowHeader => Some("/A<</O/Table/Scope/Row>>"),
             _ => None,
         }
     }
 }
 
 /// A node of the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NodeId(usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A drawn piece: its page and its number on that page.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    page: usize,
-    number: usize,
+    page: u32,
+    number: u32,
 }
 
-enum Kid {
-    Node(NodeId),
-    Mark(Mark),
-}
-
+/// A node has other nodes below it or pieces of its own. Nearly all are cells of tables, which have one piece: what few have
+/// stands beside.
 struct Node {
     tag: Tag,
     parent: NodeId,
-    kids: Vec<Kid>,
-    /// What it says to those who do not see it.
-    alternative: Option<String>,
+    mark: Option<Mark>,
+    kids: Vec<NodeId>,
 }
 
 /// The structure tree of one document. Its root is the `Document` node.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    /// The pieces of a node after its first.
+    more: BTreeMap<NodeId, Vec<Mark>>,
+    /// What a node says to those who do not see it.
+    alternatives: BTreeMap<NodeId, String>,
     /// For each page, the node of each piece drawn on it.
     marks: Vec<Vec<NodeId>>,
 }
@@ -82,26 +93,28 @@ impl Tree {
 
     pub(crate) fn new() -> Self {
         Self {
-            nodes: vec![Node { tag: Tag::Document, parent: Self::ROOT, kids: Vec::new(), alternative: None }],
+            nodes: vec![Node { tag: Tag::Document, parent: Self::ROOT, mark: None, kids: Vec::new() }],
+            more: BTreeMap::new(),
+            alternatives: BTreeMap::new(),
             marks: Vec::new(),
         }
     }
 
     /// Adds a node at the end of its parent.
     pub(crate) fn add(&mut self, parent: NodeId, tag: Tag) -> NodeId {
-        let id = NodeId(self.nodes.len());
-        self.nodes.push(Node { tag, parent, kids: Vec::new(), alternative: None });
-        self.nodes[parent.0].kids.push(Kid::Node(id));
+        let id = NodeId(number(self.nodes.len()));
+        self.nodes.push(Node { tag, parent, mark: None, kids: Vec::new() });
+        self.nodes[parent.index()].kids.push(id);
         id
     }
 
     /// Says what a node shows.
     pub(crate) fn describe(&mut self, node: NodeId, alternative: &str) {
-        self.nodes[node.0].alternative = Some(alternative.to_owned());
+        self.alternatives.insert(node, alternative.to_owned());
     }
 
     pub(crate) fn tag(&self, node: NodeId) -> Tag {
-        self.nodes[node.0].tag
+        self.nodes[node.index()].tag
     }
 
     /// Attaches a piece drawn on a page to its node, and gives the piece's number.
@@ -109,94 +122,124 @@ impl Tree {
         if self.marks.len() <= page {
             self.marks.resize_with(page + 1, Vec::new);
         }
-        let number = self.marks[page].len();
+        let place = self.marks[page].len();
         self.marks[page].push(node);
-        self.nodes[node.0].kids.push(Kid::Mark(Mark { page, number }));
-        number
+        let mark = Mark { page: number(page), number: number(place) };
+        let first = &mut self.nodes[node.index()].mark;
+        if first.is_none() {
+            *first = Some(mark);
+        } else {
+            self.more.entry(node).or_default().push(mark);
+        }
+        place
     }
 
-    /// Writes the tree into the file; the answer goes under `StructTreeRoot` in the catalogue.
-    pub(crate) fn write(&self, document: &mut Document, pages: &[ObjectId]) -> ObjectId {
-        let first = document.max_id + 1;
-        let object = |node: NodeId| -> ObjectId { (first + number(node.0), 0) };
-        let root = object(NodeId(self.nodes.len()));
-        document.max_id = root.0;
-
-        for (index, node) in self.nodes.iter().enumerate() {
+    /// Writes the tree into the file; the answer goes under `StructTreeRoot` in the catalogue. `pages` is the first of the pages.
+    pub(crate) fn write(&self, writer: &mut Writer, pages: Id) -> Id {
+        let first = writer.reserve(self.nodes.len());
+        let root = writer.reserve(2);
+        let parent_tree = root.after(1);
+        // Those of a kind one below the other, as they differ least.
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_by_key(|index| self.nodes[*index].tag);
+        let mut places = vec![first; self.nodes.len()];
+        for (place, index) in order.iter().enumerate() {
+            places[*index] = first.after(place);
+        }
+        let object = |node: NodeId| places[node.index()];
+        for index in order {
+            let (id, node) = (NodeId(number(index)), &self.nodes[index]);
             let parent = if index == 0 { root } else { object(node.parent) };
-            let element = Self::element(node, parent, &object, pages);
-            document.objects.insert(object(NodeId(index)), Object::Dictionary(element));
+            writer.object(object(id), |out| self.element(out, (id, node), parent, object, pages));
         }
-
-        let mut parents = Vec::with_capacity(pages.len() * 2);
+        let lists = writer.reserve(self.marks.len());
         for (page, marks) in self.marks.iter().enumerate() {
-            let nodes = marks.iter().map(|node| Object::Reference(object(*node))).collect();
-            parents.push(integer(page));
-            parents.push(Object::Reference(document.add_object(Object::Array(nodes))));
+            writer.object(lists.after(page), |out| push_references(out, marks.iter().map(|node| object(*node))));
         }
-        let parent_tree = document.add_object(dictionary! { "Nums" => parents });
-        document.objects.insert(
-            root,
-            Object::Dictionary(dictionary! {
-                "Type" => "StructTreeRoot",
-                "K" => object(Self::ROOT),
-                "ParentTree" => parent_tree,
-                "ParentTreeNextKey" => integer(pages.len()),
-            }),
-        );
+        writer.object(parent_tree, |out| {
+            out.extend_from_slice(b"<</Nums[");
+            for page in 0..self.marks.len() {
+                push_integer(out, page);
+                out.push(b' ');
+                push_reference(out, lists.after(page));
+                out.push(b' ');
+            }
+            out.extend_from_slice(b"]>>");
+        });
+        writer.object(root, |out| {
+            out.extend_from_slice(b"<</Type/StructTreeRoot/K ");
+            push_reference(out, object(Self::ROOT));
+            out.extend_from_slice(b"/ParentTree ");
+            push_reference(out, parent_tree);
+            out.extend_from_slice(b"/ParentTreeNextKey ");
+            push_integer(out, self.marks.len());
+            out.extend_from_slice(b">>");
+        });
         root
     }
 
-    fn element(node: &Node, parent: ObjectId, object: &impl Fn(NodeId) -> ObjectId, pages: &[ObjectId]) -> Dictionary {
-        let mut element = dictionary! { "S" => node.tag.name(), "P" => parent };
-        let home = node.kids.iter().find_map(|kid| match kid {
-            Kid::Mark(mark) => Some(mark.page),
-            Kid::Node(_) => None,
-        });
-        if let Some(page) = home.and_then(|page| pages.get(page)) {
-            element.set("Pg", *page);
-        }
-        let mut kids: Vec<Object> = node
-            .kids
-            .iter()
-            .map(|kid| match kid {
-                Kid::Node(id) => Object::Reference(object(*id)),
-                Kid::Mark(mark) if Some(mark.page) == home => integer(mark.number),
-                Kid::Mark(mark) => {
-                    let mut reference = dictionary! { "Type" => "MCR", "MCID" => integer(mark.number) };
-                    if let Some(page) = pages.get(mark.page) {
-                        reference.set("Pg", *page);
+    fn element(
+        &self,
+        out: &mut Vec<u8>,
+        (id, node): (NodeId, &Node),
+        parent: Id,
+        object: impl Fn(NodeId) -> Id,
+        pages: Id,
+    ) {
+        out.extend_from_slice(b"<</S/");
+        out.extend_from_slice(node.tag.name().as_bytes());
+        out.extend_from_slice(b"/P");
+        push_aligned_reference(out, parent, 11);
+        if let Some(mark) = node.mark {
+            out.extend_from_slice(b"/Pg");
+            push_aligned_reference(out, pages.after(mark.page as usize), 10);
+            out.extend_from_slice(b"/K");
+            match self.more.get(&id) {
+                None => push_aligned(out, mark.number as usize, 5),
+                Some(more) => {
+                    out.push(b'[');
+                    push_integer(out, mark.number as usize);
+                    for other in more {
+                        out.push(b' ');
+                        piece(out, *other, mark.page, pages);
                     }
-                    Object::Dictionary(reference)
+                    out.push(b']');
                 }
-            })
-            .collect();
-        match kids.len() {
-            0 => {}
-            1 => element.set("K", kids.remove(0)),
-            _ => element.set("K", kids),
+            }
+        } else if !node.kids.is_empty() {
+            out.extend_from_slice(b"/K");
+            push_references(out, node.kids.iter().map(|kid| object(*kid)));
         }
-        if let Some(alternative) = &node.alternative {
-            element.set("Alt", text_string(alternative));
+        if let Some(alternative) = self.alternatives.get(&id) {
+            out.extend_from_slice(b"/Alt");
+            push_text(out, alternative);
         }
-        if let Some(scope) = node.tag.scope() {
-            element.set("A", dictionary! { "O" => "Table", "Scope" => scope });
-        }
-        element
+        out.extend_from_slice(node.tag.scope().unwrap_or_default().as_bytes());
+        out.extend_from_slice(b">>");
     }
+}
+
+/// A piece of a node whose first one is on the page `home`.
+fn piece(out: &mut Vec<u8>, mark: Mark, home: u32, pages: Id) {
+    if mark.page == home {
+        push_integer(out, mark.number as usize);
+        return;
+    }
+    out.extend_from_slice(b"<</Type/MCR/Pg ");
+    push_reference(out, pages.after(mark.page as usize));
+    out.extend_from_slice(b"/MCID ");
+    push_integer(out, mark.number as usize);
+    out.extend_from_slice(b">>");
 }
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
-fn integer(value: usize) -> Object {
-    Object::Integer(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Tag, Tree};
+    use crate::pdf::Writer;
     use lopdf::{Document, Object};
 
     #[test]
@@ -205,16 +248,28 @@ mod tests {
         let paragraph = tree.add(Tree::ROOT, Tag::Paragraph);
         assert_eq!(tree.mark(paragraph, 0), 0);
         assert_eq!(tree.mark(paragraph, 1), 0);
-        let mut document = Document::with_version("1.7");
-        let pages = [document.new_object_id(), document.new_object_id()];
-        let root = tree.write(&mut document, &pages);
+        let mut writer = Writer::new();
+        let catalogue = writer.reserve(1);
+        let pages = writer.reserve(2);
+        for page in 0..2 {
+            writer.object(pages.after(page), |out| out.extend_from_slice(b"<</Type/Page>>"));
+        }
+        let root = tree.write(&mut writer, pages);
+        writer.object(catalogue, |out| {
+            out.extend_from_slice(b"<</Type/Catalog/StructTreeRoot ");
+            crate::pdf::push_reference(out, root);
+            out.extend_from_slice(b">>");
+        });
+        let document = Document::load_mem(&writer.finish(catalogue, catalogue, "x")).unwrap();
 
+        let root = document.catalog().unwrap().get(b"StructTreeRoot").unwrap().as_reference().unwrap();
         let top = document.get_dictionary(root).unwrap().get(b"K").unwrap().as_reference().unwrap();
-        let kid = document.get_dictionary(top).unwrap().get(b"K").unwrap().as_reference().unwrap();
+        let kid =
+            document.get_dictionary(top).unwrap().get(b"K").unwrap().as_array().unwrap()[0].as_reference().unwrap();
         let element = document.get_dictionary(kid).unwrap();
-        assert_eq!(element.get(b"Pg").unwrap(), &Object::Reference(pages[0]));
+        assert_eq!(element.get(b"Pg").unwrap(), &Object::Reference((2, 0)));
         let kids = element.get(b"K").unwrap().as_array().unwrap();
         assert_eq!(kids[0], Object::Integer(0));
-        assert_eq!(kids[1].as_dict().unwrap().get(b"Pg").unwrap(), &Object::Reference(pages[1]));
+        assert_eq!(kids[1].as_dict().unwrap().get(b"Pg").unwrap(), &Object::Reference((3, 0)));
     }
 }

@@ -70,6 +70,7 @@ fn document(lines: usize) -> RankingDocument {
         thresholds: vec![ThresholdLine { code: "i".into(), label: "Total".into(), minimum: "55,00".into() }],
         ties: vec!["Groupe A".into()],
         min_jurors: 3,
+        min_marks: 2,
         value_name: "Moyenne".into(),
         lots: vec![
             LotSection {

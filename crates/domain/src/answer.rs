@@ -131,7 +131,7 @@ fn read(kind: &FieldKind, input: &Value, context: &Context<'_>) -> Read {
         FieldKind::Iban => Answer::Text(identifier("iban", Iban::parse(&string(input)?))?.to_string()),
         FieldKind::Email => Answer::Text(identifier("email", Email::parse(&string(input)?))?.to_string()),
         FieldKind::Phone => Answer::Text(phone(&string(input)?)?),
-        FieldKind::Url { max } => Answer::Text(url(&bounded(&single_line(&string(input)?), *max)?)?),
+        FieldKind::Url { max } => Answer::Text(bounded(&url(&text::visible(&string(input)?))?, *max)?),
         FieldKind::Date { not_after_today } => Answer::Date(date(&string(input)?, *not_after_today, context)?),
         FieldKind::Address => Answer::Address(address(input)?),
         FieldKind::Decimal { min, max } => Answer::Decimal(within(number(input)?, *min, *max)?),
@@ -276,7 +276,15 @@ fn identifier<T>(what: &'static str, parsed: Result<T, IdentifierError>) -> Resu
 }
 
 fn phone(input: &str) -> Result<String, FieldError> {
-    let digits: String = text::compact(input).chars().filter(|c| !matches!(c, '.' | '-' | '(' | ')' | '/')).collect();
+    // The zero of « +33 (0)1 » is for those who call from France; it is no part of the international number.
+    let compact = text::compact(input);
+    let written = if compact.starts_with('+') { compact.replacen("(0)", "", 1) } else { compact };
+    let digits: String =
+        written.chars().filter(|c| !matches!(c, '.' | '-' | '\u{2010}'..='\u{2013}' | '(' | ')' | '/')).collect();
+    let digits = match digits.strip_prefix("+330") {
+        Some(rest) if rest.len() == 9 => format!("+33{rest}"),
+        _ => digits,
+    };
     let all_digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let french = digits.len() == 10 && digits.starts_with('0') && !digits.starts_with("00") && all_digits(&digits);
     let international = digits
@@ -285,28 +293,32 @@ fn phone(input: &str) -> Result<String, FieldError> {
     if french || international { Ok(digits) } else { Err(FieldError::new("phone")) }
 }
 
+/// An address on the web with its scheme, both it and the host in small letters.
 fn url(input: &str) -> Result<String, FieldError> {
-    let full = if input.contains("://") { input.to_owned() } else { format!("https://{input}") };
-    let rest = full.strip_prefix("https://").or_else(|| full.strip_prefix("http://"));
-    let host = rest.and_then(|r| r.split(['/', '?', '#']).next()).unwrap_or_default();
-    let ok = !full.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | '\\'))
+    let (scheme, rest) = input.split_once("://").unwrap_or(("https", input));
+    let scheme = scheme.to_ascii_lowercase();
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let ok = matches!(scheme.as_str(), "https" | "http")
+        && !rest.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | '\\'))
         && host.contains('.')
         && !host.contains('@')
         && host.split('.').all(|label| !label.is_empty());
-    if ok { Ok(full) } else { Err(FieldError::new("url")) }
+    if ok { Ok(format!("{scheme}://{}{path}", host.to_lowercase())) } else { Err(FieldError::new("url")) }
+}
+
+/// A day as programs write it, or as people do in French: `2027-07-01`, `01/07/2027`. A year of other than four digits is mistyped.
+pub fn read_day(input: &str) -> Option<Date> {
+    let written = input.trim();
+    let french = || {
+        let mut parts = written.split('/');
+        let (d, m, y) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        if parts.next().is_some() { None } else { Date::new(y, m, d).ok() }
+    };
+    written.parse().ok().or_else(french).filter(|day: &Date| (1000..=9000).contains(&day.year()))
 }
 
 fn date(input: &str, not_after_today: bool, context: &Context<'_>) -> Result<Date, FieldError> {
-    let parsed = input.parse::<Date>().ok().or_else(|| {
-        // The French way of writing it, for those who type.
-        let mut parts = input.split('/');
-        let (d, m, y) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        if parts.next().is_some() { None } else { Date::new(y, m, d).ok() }
-    });
-    let day = parsed.ok_or_else(|| FieldError::new("date"))?;
-    if !(1000..=9000).contains(&day.year()) {
-        return Err(FieldError::new("date"));
-    }
+    let day = read_day(input).ok_or_else(|| FieldError::new("date"))?;
     if not_after_today && day > context.today {
         return Err(FieldError::new("date-future"));
     }
@@ -328,7 +340,7 @@ fn whole(input: &Value) -> Result<i64, FieldError> {
 }
 
 /// A percentage of the capacity, with `up` hundredths on top; a share beyond all numbers is the last of them.
-fn share(capacity: i64, percent: i64, up: i128) -> i64 {
+pub(crate) fn share(capacity: i64, percent: i64, up: i128) -> i64 {
     let share = (i128::from(capacity) * i128::from(percent) + up).div_euclid(100);
     i64::try_from(share).unwrap_or(if share < 0 { i64::MIN } else { i64::MAX })
 }
@@ -460,7 +472,8 @@ fn accepted(input: &Value, context: &Context<'_>) -> Result<Option<Timestamp>, F
     }
 }
 
-fn decimal_json(hundredths: i64) -> Value {
+/// A number of hundredths as JSON.
+pub(crate) fn decimal_json(hundredths: i64) -> Value {
     if hundredths % 100 == 0 {
         json!(hundredths / 100)
     } else {

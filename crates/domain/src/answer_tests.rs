@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::call::Commune;
-use crate::form::{Choice, SumBelow};
+use crate::form::{Answers, Choice, Condition, Form, Requirement, Section, SumBelow};
 
 fn lot() -> Lot {
     Lot {
@@ -95,7 +95,9 @@ fn text_is_counted_in_characters() {
         read_as(FieldKind::Text { max: 30 }, &json!("deux\nlignes")),
         Ok(Some(Answer::Text("deux lignes".into())))
     );
-    for empty in [json!(null), json!(""), json!(" \u{a0}\n")] {
+    assert!(read_as(FieldKind::Text { max: 70 }, &json!("e\u{301}".repeat(70))).is_ok());
+    assert_eq!(code(FieldKind::Text { max: 69 }, json!("e\u{301}".repeat(70))), "too-long");
+    for empty in [json!(null), json!(""), json!(" \u{a0}\n"), json!("\u{200b}"), json!("\u{feff}\u{200e}")] {
         assert_eq!(read_as(FieldKind::Text { max: 3 }, &empty), Ok(None));
     }
 }
@@ -169,6 +171,24 @@ fn telephone_and_web_addresses() {
         read_as(FieldKind::Url { max: 200 }, &json!("exemple.fr/a")),
         Ok(Some(Answer::Text("https://exemple.fr/a".into())))
     );
+    for (typed, kept) in [
+        ("Https://www.exemple.fr", "https://www.exemple.fr"),
+        ("HTTP://WWW.Exemple.FR/Page?A=B", "http://www.exemple.fr/Page?A=B"),
+        ("\u{200b}www.exemple.fr#A\u{feff}", "https://www.exemple.fr#A"),
+    ] {
+        assert_eq!(read_as(FieldKind::Url { max: 200 }, &json!(typed)), Ok(Some(Answer::Text(kept.into()))), "{typed}");
+    }
+    // What is kept is what is bounded: with its scheme it may be too long.
+    assert_eq!(code(FieldKind::Url { max: 10 }, json!("abcdefg.fr")), "too-long");
+    for (typed, kept) in [
+        ("+33 (0)1 99 00 12 34", "+33199001234"),
+        ("+33 01 99 00 12 34", "+33199001234"),
+        ("+330199001234", "+33199001234"),
+        ("+49 (0)30 123456", "+4930123456"),
+        ("(01) 99\u{2011}00\u{a0}12/34", "0199001234"),
+    ] {
+        assert_eq!(read_as(FieldKind::Phone, &json!(typed)), Ok(Some(Answer::Text(kept.into()))), "{typed}");
+    }
     for bad in ["javascript:alert(1)", "http://localhost", "https://a@b.fr", "https://a .fr", "ftp://a.fr"] {
         assert_eq!(code(FieldKind::Url { max: 200 }, json!(bad)), "url", "{bad}");
     }
@@ -180,7 +200,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
-        ".{0,20}".prop_map(Value::from),
+        typed().prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
@@ -191,43 +211,182 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_kind() -> impl Strategy<Value = FieldKind> {
-    let side = |code: &str| vec![Choice { value: code.into(), label: String::new() }];
+/// What people type, and what only looks like it.
+fn typed() -> impl Strategy<Value = String> {
     prop_oneof![
-        Just(FieldKind::Text { max: 10 }),
-        Just(FieldKind::LongText { max: 10 }),
+        ".{0,20}",
+        "[-+]?[0-9]{1,16}([,.][0-9]{1,3})?",
+        "[0-9]{1,4}[-/][0-9]{1,2}[-/][0-9]{1,4}",
+        "(Https?://)?[a-zé.]{1,12}(/[A-Z?#]{0,5})?",
+        "(\\+33 ?)?(\\(0\\))?[0-9 .]{8,14}",
+        prop::sample::select(
+            &["oui", "non", "on", "ALI-02", "ALI-03", "93059", "a", "22930008200018", "W932900001"][..]
+        )
+        .prop_map(str::to_owned),
+        "[\u{200b}\u{feff}\u{202e}e\u{301}\u{a0} ]{0,6}",
+    ]
+}
+
+fn choices(values: &[&str]) -> Vec<Choice> {
+    values.iter().map(|v| Choice { value: (*v).to_owned(), label: String::new() }).collect()
+}
+
+/// A number that a definition can hold.
+fn bound() -> impl Strategy<Value = Number> {
+    (-999_999_999_999_999i64..=999_999_999_999_999).prop_map(Number)
+}
+
+/// Kinds that a cell may have too.
+fn simple_kind() -> impl Strategy<Value = FieldKind> {
+    let (small, percent) = (-10i64..1000, -200i64..200);
+    prop_oneof![
+        (0usize..30).prop_map(|max| FieldKind::Text { max }),
+        (0usize..30).prop_map(|max| FieldKind::LongText { max }),
+        Just(FieldKind::Choice { options: choices(&["a", "b"]) }),
         Just(FieldKind::YesNo),
         Just(FieldKind::Siret),
+        Just(FieldKind::Rna),
         Just(FieldKind::Iban),
+        Just(FieldKind::Email),
         Just(FieldKind::Phone),
-        Just(FieldKind::Url { max: 100 }),
-        Just(FieldKind::Date { not_after_today: true }),
-        Just(FieldKind::Address),
-        Just(FieldKind::Decimal { min: Number(0), max: Number(999_999) }),
+        (0usize..40).prop_map(|max| FieldKind::Url { max }),
+        any::<bool>().prop_map(|not_after_today| FieldKind::Date { not_after_today }),
+        (bound(), bound()).prop_map(|(min, max)| FieldKind::Decimal { min, max }),
+        (prop::option::of(small.clone()), prop::option::of(small), prop::option::of((percent.clone(), percent)))
+            .prop_map(|(min, max, capacity_percent)| FieldKind::Integer { min, max, capacity_percent }),
         Just(FieldKind::Percentage),
-        Just(FieldKind::Amount { within_lot_ceiling: false }),
-        Just(FieldKind::OrderedLots { max: 4 }),
-        Just(FieldKind::Budget { charges: side("60"), products: side("74") }),
+        any::<bool>().prop_map(|within_lot_ceiling| FieldKind::Amount { within_lot_ceiling }),
+        Just(FieldKind::LotCommune),
         Just(FieldKind::Checkbox),
-        Just(FieldKind::Table {
-            min_rows: 0,
-            max_rows: 5,
-            columns: vec![Column {
-                code: "name".into(),
-                label: String::new(),
-                optional: true,
-                kind: FieldKind::Decimal { min: Number(-1000), max: Number(1000) }
-            }],
-            sum_below: None,
-        }),
     ]
+}
+
+fn any_kind() -> impl Strategy<Value = FieldKind> {
+    let column = |code: &'static str| {
+        (simple_kind(), any::<bool>()).prop_map(move |(kind, optional)| Column {
+            code: code.into(),
+            label: String::new(),
+            optional,
+            kind,
+        })
+    };
+    let sum = prop::option::of(bound().prop_map(|value| SumBelow { column: "part".into(), value }));
+    let table = (0usize..3, 0usize..6, column("name"), column("part"), sum).prop_map(
+        |(min_rows, max_rows, a, b, sum_below)| FieldKind::Table { min_rows, max_rows, columns: vec![a, b], sum_below },
+    );
+    let quotient = prop::option::of(Just("part".to_owned())).prop_map(|column| FieldKind::Computed {
+        formula: crate::form::Quotient { numerator: "f0".into(), denominator: "f1".into(), column, rows_where: None },
+    });
+    prop_oneof![
+        6 => simple_kind(),
+        1 => Just(FieldKind::Lot),
+        1 => Just(FieldKind::Address),
+        1 => (0usize..5).prop_map(|max| FieldKind::OrderedLots { max }),
+        1 => Just(FieldKind::Budget { charges: choices(&["60"]), products: choices(&["74"]) }),
+        2 => table,
+        1 => quotient,
+    ]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let field = || prop::sample::select(&["f0", "f1", "f2", "none"][..]).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        field().prop_map(Condition::Yes),
+        field().prop_map(|field| Condition::OneOf { field, values: vec!["a".into()] }),
+        (field(), bound()).prop_map(|(field, value)| Condition::Above { field, value }),
+        (field(), any::<i32>()).prop_map(|(field, months)| Condition::MonthsBeforeClosing { field, months }),
+        field().prop_map(|field| Condition::DepartmentIn { field, departments: vec!["93".into()] }),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Condition::Any),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Condition::All),
+            inner.prop_map(|c| Condition::Not(Box::new(c))),
+        ]
+    })
+}
+
+fn any_form() -> impl Strategy<Value = Form> {
+    let required =
+        prop_oneof![Just(Requirement::Always), Just(Requirement::Never), condition().prop_map(Requirement::When),];
+    let field = (any_kind(), required, prop::option::of(condition())).prop_map(|(kind, required, shown_when)| Field {
+        code: String::new(),
+        label: String::new(),
+        help: None,
+        required,
+        shown_when,
+        hidden_from_jury: false,
+        kind,
+    });
+    prop::collection::vec(field, 1..5).prop_map(|fields| {
+        let fields = fields.into_iter().enumerate().map(|(n, f)| Field { code: format!("f{n}"), ..f }).collect();
+        Form { sections: vec![Section { code: "S".into(), title: String::new(), fields }] }
+    })
+}
+
+/// Whether an error points at something that its input has, or that its field names.
+fn points_into(kind: &FieldKind, input: &Value, at: &(usize, String)) -> bool {
+    match (kind, at) {
+        (FieldKind::Table { columns, .. }, (row @ 1.., column)) => {
+            let Some(Value::Object(cells)) = input.get(row - 1) else { return column.is_empty() };
+            cells.contains_key(column) || columns.iter().any(|c| c.code == *column)
+        }
+        (FieldKind::Address, (0, part)) => ["street", "postcode", "commune"].contains(&part.as_str()),
+        (FieldKind::Budget { .. }, (0, account)) => input.get(account).is_some(),
+        _ => false,
+    }
 }
 
 proptest! {
     #[test]
     fn whatever_is_sent_is_read_or_refused_and_what_is_stored_reads_back(kind in any_kind(), input in json_value()) {
-        if let Ok(Some(answer)) = read_as(kind.clone(), &input) {
-            prop_assert_eq!(read_as(kind, &answer.to_json()), Ok(Some(answer)));
+        match read_as(kind.clone(), &input) {
+            Ok(Some(answer)) => {
+                // As it is stored: written as text and parsed again.
+                let stored: Value = serde_json::from_str(&answer.to_json().to_string()).unwrap();
+                prop_assert_eq!(read_as(kind, &stored), Ok(Some(answer)));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                prop_assert!(error.at.as_ref().is_none_or(|at| points_into(&kind, &input, at)), "{:?}", error);
+            }
         }
+    }
+
+    #[test]
+    fn fifteen_digits_are_kept_to_the_cent(cents in 1i64..=999_999_999_999_999) {
+        let kind = || FieldKind::Amount { within_lot_ceiling: false };
+        for typed in [json!(crate::text::show_hundredths(cents)), decimal_json(cents)] {
+            let answer = read_as(kind(), &serde_json::from_str(&typed.to_string()).unwrap()).unwrap().unwrap();
+            prop_assert_eq!(&answer, &Answer::Amount(cents));
+            let stored: Value = serde_json::from_str(&answer.to_json().to_string()).unwrap();
+            prop_assert_eq!(read_as(kind(), &stored), Ok(Some(answer)));
+        }
+    }
+
+    /// Any form, any input: what is asked is decided, and what is not asked is in no answer.
+    #[test]
+    fn any_form_takes_any_input(form in any_form(), inputs in prop::collection::vec(json_value(), 5)) {
+        let mut answers = Answers::new();
+        for (field, input) in form.fields().zip(&inputs) {
+            if let Ok(Some(answer)) = read_as(field.kind.clone(), input) {
+                answers.insert(field.code.clone(), answer);
+            }
+        }
+        let day = crate::call::day("2027-03-15T11:00:00Z".parse().unwrap());
+        let asked = form.asked(&answers, day);
+        for field in form.fields() {
+            let hidden = asked.hidden.contains(field.code.as_str());
+            let shown = field.shown_when.as_ref();
+            prop_assert!(!hidden || shown.is_some());
+            prop_assert_eq!(asked.answers.contains_key(&field.code), !hidden && answers.contains_key(&field.code));
+            let _ = field.required.binds(&asked.answers, day);
+            if let FieldKind::Computed { formula } = &field.kind {
+                let _ = formula.value(&asked.answers);
+            }
+        }
+        // Asking again of what is asked changes nothing; a form read back is the same form.
+        prop_assert_eq!(&form.asked(&asked.answers, day), &asked);
+        prop_assert_eq!(&serde_json::from_value::<Form>(serde_json::to_value(&form).unwrap()).unwrap(), &form);
     }
 }

@@ -41,6 +41,12 @@ pub fn day(at: Timestamp) -> Date {
     at.to_zoned_datetime(time_zone()).date()
 }
 
+/// The last second, in the call's time zone, of a day written as `2027-05-03`.
+pub fn end_of_day(written: &str) -> Option<Timestamp> {
+    let last: Date = written.trim().parse().ok()?;
+    Some(last.at(23, 59, 59, 0).to_zoned_datetime(time_zone()).ok()?.timestamp())
+}
+
 /// How a definition is written today. 1: fields and pieces say `hidden_from_jury`. 2: they say `blind`, `class`, `communicable`.
 pub const FORMAT: u32 = 2;
 
@@ -170,6 +176,12 @@ pub struct Rules {
     pub name_field: String,
     /// The field that holds the applicant's legal form.
     pub legal_form_field: String,
+    /// The field that holds the project's title: jurors read it above all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title_field: Option<String>,
+    /// The field that holds the project's summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary_field: Option<String>,
     /// Legal forms that may apply.
     pub eligible_forms: Vec<String>,
     /// Officers see marks while jurors still mark; otherwise only once marking is over.

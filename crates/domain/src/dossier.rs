@@ -1,6 +1,6 @@
 //! The life of a dossier. Every transition consumes the dossier and names its refusal; nothing sets a state directly.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -57,6 +57,11 @@ pub struct Editing {
 pub enum DossierState {
     /// Being written; nothing is filed.
     Draft,
+    /// A draft that its applicant threw away: it counts for nothing, and may come back for a while.
+    Discarded {
+        /// When.
+        at: Timestamp,
+    },
     /// Filed.
     Deposited {
         /// What counts.
@@ -186,6 +191,12 @@ pub enum DossierError {
     /// Something required is missing or wrong.
     #[error("{} gaps", .0.len())]
     Incomplete(Vec<Gap>),
+    /// What was thrown away or withdrawn could be taken back until then only.
+    #[error("it could be taken back until {until}")]
+    Past {
+        /// Until when.
+        until: Timestamp,
+    },
     /// A reason is needed.
     #[error("a reason in words is needed")]
     NoReason,
@@ -217,7 +228,7 @@ impl Dossier {
     /// The deposit that counts, or that counted when it was withdrawn.
     pub const fn filing(&self) -> Option<Filing> {
         match self.state {
-            DossierState::Draft => None,
+            DossierState::Draft | DossierState::Discarded { .. } => None,
             DossierState::Deposited { filing, .. }
             | DossierState::Withdrawn { filing, .. }
             | DossierState::Admissible { filing }
@@ -303,6 +314,42 @@ impl Dossier {
         }
     }
 
+    /// Throws a draft away.
+    ///
+    /// # Errors
+    /// [`DossierError::InvalidTransition`] unless it is a draft: what was filed is withdrawn.
+    pub fn discard(self, now: Timestamp) -> Result<Self, DossierError> {
+        match self.state {
+            DossierState::Draft => Ok(self.moved(DossierState::Discarded { at: now })),
+            _ => self.refused("thrown away"),
+        }
+    }
+
+    /// Until when it can be taken back that it was thrown away, or withdrawn before closing; `None` when there is nothing to take
+    /// back.
+    pub fn restorable_until(&self, calendar: &Calendar) -> Option<Timestamp> {
+        match self.state {
+            DossierState::Discarded { at } => at.checked_add(UNDO).ok(),
+            DossierState::Withdrawn { at, .. } if at <= calendar.closes => at.checked_add(UNDO).ok(),
+            _ => None,
+        }
+    }
+
+    /// Takes that back: a draft is a draft again, and a deposit counts as it did.
+    ///
+    /// # Errors
+    /// [`DossierError::InvalidTransition`] when there is nothing to take back, [`DossierError::Past`] when it is too late.
+    pub fn restore(self, now: Timestamp, calendar: &Calendar) -> Result<Self, DossierError> {
+        let Some(until) = self.restorable_until(calendar) else { return self.refused("taken back") };
+        if now > until {
+            return Err(DossierError::Past { until });
+        }
+        match self.state {
+            DossierState::Withdrawn { filing, .. } => Ok(self.moved(DossierState::Deposited { filing, editing: None })),
+            _ => Ok(self.moved(DossierState::Draft)),
+        }
+    }
+
     /// Records what the authority found; a finding may be corrected by another one.
     ///
     /// # Errors
@@ -313,7 +360,9 @@ impl Dossier {
             DossierState::Deposited { filing, .. }
             | DossierState::Admissible { filing }
             | DossierState::Inadmissible { filing, .. } => filing,
-            DossierState::Draft | DossierState::Withdrawn { .. } => return self.refused("examined"),
+            DossierState::Draft | DossierState::Discarded { .. } | DossierState::Withdrawn { .. } => {
+                return self.refused("examined");
+            }
         };
         match finding {
             Admissibility::Admissible => Ok(self.moved(DossierState::Admissible { filing })),
@@ -343,7 +392,7 @@ impl DossierState {
     /// Its name.
     pub const fn name(&self) -> DossierStateName {
         match self {
-            Self::Draft => DossierStateName::Draft,
+            Self::Draft | Self::Discarded { .. } => DossierStateName::Draft,
             Self::Deposited { .. } => DossierStateName::Deposited,
             Self::Withdrawn { .. } => DossierStateName::Withdrawn,
             Self::Admissible { .. } => DossierStateName::Admissible,
@@ -351,6 +400,9 @@ impl DossierState {
         }
     }
 }
+
+/// How long it can be taken back that a draft was thrown away, or a dossier withdrawn.
+pub const UNDO: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 fn within(now: Timestamp, calendar: &Calendar) -> Result<(), DossierError> {
     if now < calendar.opens {

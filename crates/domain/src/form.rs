@@ -1,6 +1,6 @@
 //! The form of a call: sections of fields, each with its kind, its limits and when it is required.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::civil::Date;
@@ -45,6 +45,11 @@ pub struct Field {
     #[serde(default)]
     pub required: Requirement,
     /// Hidden from jurors (bank details), as format 1 says it.
+    /// When it is asked, by answers that come before it; always where nothing is said. What is not asked is neither missing nor
+    /// filed, and stays in the draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_when: Option<Condition>,
+    /// Hidden from jurors (bank details).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden_from_jury: bool,
     /// Who may read it, where that does not go by its kind.
@@ -336,6 +341,21 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// The fields on whose answers it looks.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::OneOf { field, .. }
+            | Self::Yes(field)
+            | Self::Above { field, .. }
+            | Self::MonthsBeforeClosing { field, .. }
+            | Self::DepartmentIn { field, .. } => vec![field],
+            Self::Any(all) | Self::All(all) => all.iter().flat_map(Self::fields).collect(),
+            Self::Not(inner) => inner.fields(),
+        }
+    }
+}
+
 impl Requirement {
     /// Whether it binds, given the answers.
     pub fn binds(&self, answers: &Answers, closing_day: Date) -> bool {
@@ -396,6 +416,43 @@ impl Form {
     /// The section that holds a field.
     pub fn section_of(&self, field: &str) -> Option<&Section> {
         self.sections.iter().find(|s| s.fields.iter().any(|f| f.code == field))
+    }
+}
+
+/// What is asked of a dossier, as its answers stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The answers to what is asked.
+    pub answers: Answers,
+    /// Codes of the fields that are not asked.
+    pub hidden: BTreeSet<&'a str>,
+}
+
+impl Form {
+    /// What is asked when these are the answers. An answer to what is not asked counts for nothing, neither here: conditions look
+    /// at what comes before them.
+    pub fn asked<'a>(&'a self, answers: &Answers, closing_day: Date) -> Asked<'a> {
+        let mut asked = Asked { answers: Answers::new(), hidden: BTreeSet::new() };
+        for field in self.fields() {
+            if field.shown_when.as_ref().is_some_and(|condition| !condition.holds(&asked.answers, closing_day)) {
+                asked.hidden.insert(&field.code);
+            } else if let Some(answer) = answers.get(&field.code) {
+                asked.answers.insert(field.code.clone(), answer.clone());
+            }
+        }
+        asked
+    }
+
+    /// Fields that are shown by the answer to something that does not come before them, with its code.
+    pub fn shown_by_later(&self) -> Vec<(&str, &str)> {
+        let mut before = BTreeSet::new();
+        let mut found = Vec::new();
+        for field in self.fields() {
+            let named = field.shown_when.iter().flat_map(Condition::fields);
+            found.extend(named.filter(|named| !before.contains(named)).map(|named| (field.code.as_str(), named)));
+            before.insert(field.code.as_str());
+        }
+        found
     }
 }
 

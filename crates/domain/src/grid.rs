@@ -21,8 +21,11 @@ pub struct Grid {
     /// What decides between equal totals, in order.
     #[serde(default)]
     pub ties: Vec<TieBreaker>,
-    /// Fewest valid jurors for a dossier to be ranked.
+    /// Fewest jurors with a valid sheet for a dossier to be ranked.
     pub min_jurors: u32,
+    /// Fewest marks on a criterion, since jurors may abstain; see [`Grid::min_marks`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_marks: Option<u32>,
     /// How their marks become one value per criterion.
     #[serde(default)]
     pub aggregation: Aggregation,
@@ -226,6 +229,12 @@ impl Grid {
     /// A criterion by its code.
     pub fn criterion(&self, code: &str) -> Option<&Criterion> {
         self.criteria().find(|c| c.code == code)
+    }
+
+    /// Fewest marks on a criterion for a dossier to be ranked: two unless the call says otherwise, and never more than the jurors that
+    /// it needs.
+    pub fn min_marks(&self) -> u32 {
+        self.min_marks.unwrap_or(2).min(self.min_jurors).max(1)
     }
 
     /// Sum of the weights.

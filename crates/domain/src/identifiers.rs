@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::text::{clean, compact};
+use crate::text::{compact, visible};
 
 /// Why an identifier was refused. The code is stable; the sentence for people is made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -211,7 +211,7 @@ impl Email {
     /// # Errors
     /// [`IdentifierError::Shape`]. Whether anyone reads the address is only known once a message was answered.
     pub fn parse(input: &str) -> Result<Self, IdentifierError> {
-        let text = clean(input).to_lowercase();
+        let text = visible(input).to_lowercase();
         let ok = text.len() <= 254
             && !text
                 .chars()
@@ -249,6 +249,31 @@ mod tests {
         for bad in ["", "0", "00000000000000", "2293000820001", "2293000820001X"] {
             assert_eq!(Siret::parse(bad), Err(IdentifierError::Shape), "{bad}");
         }
+    }
+
+    /// What a page or a mail adds when it is copied from makes no other identifier of it.
+    #[test]
+    fn invisible_marks_change_no_identifier() {
+        for mark in
+            ["\u{200b}", "\u{feff}", "\u{202a}", "\u{200e}", "\u{2069}", "\u{2060}", "\u{ad}", "\u{a0}", "\u{202f}"]
+        {
+            let marked = |plain: &str| format!("{mark}{}{mark}{}{mark}", &plain[..5], &plain[5..]);
+            assert_eq!(
+                Siret::parse(&marked("22930008200018")).map(String::from),
+                Ok("22930008200018".into()),
+                "{mark:?}"
+            );
+            assert_eq!(Rna::parse(&marked("W932900001")).map(String::from), Ok("W932900001".into()), "{mark:?}");
+            assert_eq!(
+                Email::parse(&marked("Ada.L@exemple.fr")).map(String::from),
+                Ok("ada.l@exemple.fr".into()),
+                "{mark:?}"
+            );
+            let iban = "FR7630006000011234567890189";
+            assert_eq!(Iban::parse(&marked(iban)).map(String::from), Ok(iban.into()), "{mark:?}");
+        }
+        // One address, however its accent was typed.
+        assert_eq!(Email::parse("rene\u{301}@exemple.fr"), Email::parse("rené@exemple.fr"));
     }
 
     #[test]

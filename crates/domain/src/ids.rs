@@ -79,4 +79,6 @@ typed_ids! {
     JobId;
     /// A document that was given out.
     DocumentId;
+    /// A deliberation of the assembly.
+    DeliberationId;
 }

@@ -9,6 +9,7 @@
 //! - [`call`]: the call as its officers write it: calendar, lots, rules, texts; [`call::Phase`].
 //! - [`form`], [`answer`]: the fields of the form and the values that answer them.
 //! - [`pieces`]: the slots for uploaded files.
+//! - [`schema`]: the JSON Schema of a call's answers.
 //! - [`completeness`]: what a dossier still lacks before it can be deposited.
 //! - [`grid`], [`sheet`]: the weighted criteria, and one juror's marks.
 //! - [`dossier`], [`deposit`]: the life of a dossier, and what is proved at deposit.
@@ -22,6 +23,7 @@ pub mod award;
 pub mod call;
 pub mod completeness;
 pub mod decision;
+pub mod deliberation;
 pub mod deposit;
 pub mod dossier;
 pub mod form;
@@ -32,5 +34,6 @@ pub mod journal;
 pub mod jury;
 pub mod pieces;
 pub mod policy;
+pub mod schema;
 pub mod sheet;
 pub mod text;

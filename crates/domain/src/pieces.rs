@@ -1,9 +1,11 @@
 //! The files that a call asks for.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::call::Classes;
 use crate::form::Requirement;
+use crate::text::is_invisible;
 
 /// A place for one kind of file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,9 +133,10 @@ const LONGEST_NAME: usize = 150;
 pub fn safe_name(given: &str, format: Format) -> String {
     let bare = |c: char| c == '.' || c.is_whitespace();
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    // Marks that turn the reading direction around make `fdp.exe` look like `exe.pdf`.
     let kept: String = last
-        .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | '*' | '?' | ':') && !is_direction_mark(*c))
+        .nfc()
+        .filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | '*' | '?' | ':') && !is_invisible(*c))
         .collect();
     let kept = kept.trim_end_matches(bare);
     let (stem, extension) = kept
@@ -143,11 +146,6 @@ pub fn safe_name(given: &str, format: Format) -> String {
     let stem: String = stem.trim_matches(bare).chars().take(LONGEST_NAME - ".".len() - extension.len()).collect();
     let stem = stem.trim_end_matches(bare);
     if stem.is_empty() { format!("piece.{extension}") } else { format!("{stem}.{extension}") }
-}
-
-/// Marks that turn the reading direction around make `fdp.exe` look like `exe.pdf`.
-const fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

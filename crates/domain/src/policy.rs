@@ -106,6 +106,8 @@ pub struct CallFacts {
     pub officers_see_marks_while_marking: bool,
     /// Last instant of deposits: until then dossiers are sealed.
     pub closes: Timestamp,
+    /// The last instant of individual marking, once it is over.
+    pub marking_over: Option<Timestamp>,
 }
 
 impl CallFacts {
@@ -144,7 +146,7 @@ pub struct AssignmentFacts {
     pub recused: bool,
     /// The sheet is locked.
     pub locked: bool,
-    /// The sheet was locked, and opened again by the chair.
+    /// The sheet was locked, and opened again by the chair: its own deadline still runs.
     pub reopened: bool,
     /// The sheet in question is the seat's own.
     pub own_sheet: bool,
@@ -229,6 +231,11 @@ pub enum Denial {
     },
     /// Marks are their jurors' alone until marking has ended.
     MarksSealed,
+    /// The time for marking is over.
+    MarkingOver {
+        /// The last instant of marking.
+        since: Timestamp,
+    },
 }
 
 impl Denial {
@@ -242,6 +249,7 @@ impl Denial {
             Self::NotNow => "not-now",
             Self::Sealed { .. } => "sealed",
             Self::MarksSealed => "marks-sealed",
+            Self::MarkingOver { .. } => "marking-over",
         }
     }
 
@@ -318,6 +326,11 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::NameOfficers => when(standing.administrator, Denial::NotYours),
         Action::CreateCall => when(standing.names, Denial::NotYours),
+        Action::CreateCall => when(standing.administrator, Denial::NotYours),
+        Action::EraseDossier => {
+            when(standing.administrator, Denial::Hidden)?;
+            when(phase == Some(Phase::Archived), Denial::NotNow)
+        }
         Action::CreateOrganisation => Ok(()),
         Action::ChangeAccount | Action::JoinOrganisation | Action::JoinCall => when(own, Denial::Hidden),
         Action::EditOrganisation | Action::ManageMembers => when(standing.member, Denial::Hidden),
@@ -339,6 +352,10 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::LeaveCall
         | Action::ExportDecisions
         | Action::AdvanceCall
+        | Action::WithdrawDossier
+        | Action::DiscardDossier
+        | Action::RestoreDossier => own_dossier(action, standing, subject),
+        Action::AdvanceCall
         | Action::CountDossiers
         | Action::ListFiled
         | Action::ManageJury
@@ -346,7 +363,10 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::ReadAssignments
         | Action::AssignDossier
         | Action::ComputeRanking
-        | Action::ReadDecisions => officer(action, standing, subject),
+        | Action::ReadDecisions
+        | Action::GatherDecisions
+        | Action::MakeExecutory
+        | Action::CorrectDeliberation => officer(action, standing, subject),
         Action::ReviewDossier | Action::ExamineDossier | Action::Decide | Action::ConfirmDecision => {
             review(action, standing, subject)
         }
@@ -356,7 +376,9 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
             when(phase >= Some(Phase::Closed), Denial::NotNow)?;
             if action == Action::ListAssigned { declared(standing) } else { Ok(()) }
         }
-        Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet => juror(action, standing, subject),
+        Action::ReadAssigned | Action::Mark | Action::LockSheet | Action::ReadSheet | Action::AskReopening => {
+            juror(action, standing, subject)
+        }
         Action::ListSheets | Action::ReopenSheet | Action::ImposeRecusal => preside(action, standing, subject),
         Action::ListRankings | Action::ReadRanking | Action::ReadMarks | Action::ReadSeverity => {
             marks(action, standing, subject)
@@ -382,7 +404,7 @@ fn declared(standing: Standing) -> Result<(), Denial> {
 }
 
 fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
-    use DossierStateName::{Admissible, Deposited, Draft};
+    use DossierStateName::{Admissible, Deposited, Draft, Withdrawn};
     let (Some(dossier), Some(call)) = (subject.dossier, subject.call) else { return Err(Denial::Hidden) };
     when(standing.member, Denial::Hidden)?;
     let changing = dossier.state == Deposited && dossier.editing;
@@ -394,6 +416,11 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
         Action::DepositDossier => when(drafted, Denial::NotNow),
         Action::ChangeDossier => when(dossier.state == Deposited && !dossier.editing, Denial::NotNow),
         Action::DropChange => when(changing && matches!(call.phase, Phase::Open | Phase::Closed), Denial::NotNow),
+        Action::DiscardDossier => when(dossier.state == Draft, Denial::NotNow),
+        // For how long is the transition's own rule.
+        Action::RestoreDossier => {
+            when(matches!(dossier.state, Draft | Withdrawn) && call.phase <= Phase::Closed, Denial::NotNow)
+        }
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }
@@ -418,6 +445,8 @@ fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
         Action::CorrectCall => (Phase::Upcoming..=Phase::Plenary).contains(&call.phase),
         Action::AssignDossier => matches!(call.phase, Phase::Closed | Phase::Admissibility | Phase::Marking),
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
+        Action::GatherDecisions => matches!(call.phase, Phase::Deliberation | Phase::Notified),
+        Action::MakeExecutory | Action::CorrectDeliberation => call.phase >= Phase::Deliberation,
         _ => true,
     };
     when(now, Denial::NotNow)?;
@@ -431,6 +460,7 @@ fn review(action: Action, standing: Standing, subject: &Subject) -> Result<(), D
         || (standing.seat.is_some_and(|s| s.declared)
             && subject.assignment.assigned
             && !subject.assignment.recused
+            && dossier.state == DossierStateName::Admissible
             && !call.phase.sealed());
     if !standing.officer {
         return Err(if knows { Denial::NotYours } else { Denial::Hidden });
@@ -452,13 +482,21 @@ fn juror(action: Action, standing: Standing, subject: &Subject) -> Result<(), De
     when(own && !subject.assignment.recused, Denial::Hidden)?;
     when(!call.phase.sealed(), Denial::Hidden)?;
     when(seat.declared, Denial::DeclareFirst)?;
+    // What was withdrawn or found inadmissible is examined by nobody any more; the marks stay where they are.
+    when(subject.dossier.is_none_or(|d| d.state == DossierStateName::Admissible), Denial::Hidden)?;
+    let facts = subject.assignment;
+    let until_the_jury_has_met = matches!(call.phase, Phase::Marking | Phase::Hearings | Phase::Plenary);
     match action {
         Action::Mark | Action::LockSheet => {
-            let facts = subject.assignment;
-            // What the chair opened again may be put right and signed until the jury has met.
-            let late = facts.reopened && matches!(call.phase, Phase::Hearings | Phase::Plenary);
-            when((call.phase == Phase::Marking || late) && !facts.locked, Denial::NotNow)
+            when(!facts.locked, Denial::NotNow)?;
+            // What the chair opened again may be put right and signed until its own deadline, and until the jury has met.
+            if facts.reopened && until_the_jury_has_met {
+                return Ok(());
+            }
+            when(call.phase == Phase::Marking, Denial::NotNow)?;
+            call.marking_over.map_or(Ok(()), |since| Err(Denial::MarkingOver { since }))
         }
+        Action::AskReopening => when(facts.locked && until_the_jury_has_met, Denial::NotNow),
         _ => Ok(()),
     }
 }
@@ -474,6 +512,7 @@ fn preside(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
         Action::ReopenSheet => {
             let knows = standing.officer || facts.own_sheet && !facts.recused;
             when(chair, if knows { Denial::NotYours } else { Denial::Hidden })?;
+            when(subject.dossier.is_none_or(|d| d.state == DossierStateName::Admissible), Denial::NotNow)?;
             when(marking, Denial::NotNow)
         }
         Action::ImposeRecusal => {

@@ -72,6 +72,7 @@ fn letter(answer: Result<(), Denial>) -> char {
         Err(Denial::NotNow) => '-',
         Err(Denial::Sealed { .. }) => 'e',
         Err(Denial::MarksSealed) => 'm',
+        Err(Denial::MarkingOver { .. }) => 'o',
     }
 }
 
@@ -86,7 +87,7 @@ fn standings() -> Vec<(&'static str, DossierStateName, bool)> {
 fn table() -> String {
     let mut out = String::from(
         "✓ allowed · s sign in first · x not yours (403) · d declare first (403) · - not now (409) · e sealed (409) · \
-         m marks sealed (409) · · hidden (404)\n\
+         m marks sealed (409) · o marking over (409) · · hidden (404)\n\
          Phases, in order: draft upcoming open closed admissibility marking hearings plenary deliberation notified archived\n",
     );
     for action in Action::ALL {
@@ -101,6 +102,7 @@ fn table() -> String {
                             phase: *phase,
                             officers_see_marks_while_marking: false,
                             closes: Timestamp::UNIX_EPOCH,
+                            marking_over: None,
                         };
                         let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing };
                         let own = Some(id(9)).filter(|_| who != "stranger");
@@ -147,6 +149,7 @@ fn a_recused_juror_gets_nothing_about_the_dossier() {
                 phase,
                 officers_see_marks_while_marking: true,
                 closes: Timestamp::UNIX_EPOCH,
+                marking_over: None,
             };
             for state in DossierStateName::ALL {
                 let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing: false };
@@ -173,6 +176,7 @@ fn nobody_but_the_applicant_reads_a_sealed_dossier() {
                 phase,
                 officers_see_marks_while_marking: true,
                 closes: Timestamp::UNIX_EPOCH,
+                marking_over: None,
             };
             let dossier = DossierFacts {
                 id: id(DOSSIER),
@@ -196,6 +200,7 @@ fn a_permit_names_what_it_is_for() {
         phase: Phase::Open,
         officers_see_marks_while_marking: false,
         closes: Timestamp::UNIX_EPOCH,
+        marking_over: None,
     };
     let dossier = DossierFacts {
         id: id(DOSSIER),
@@ -246,6 +251,7 @@ fn nobody_declares_for_another_seat() {
         phase: Phase::Marking,
         officers_see_marks_while_marking: false,
         closes: Timestamp::UNIX_EPOCH,
+        marking_over: None,
     };
     let subject = Subject::call(call).with_seat(id(6));
     assert_eq!(decide(Action::DeclareConflicts, Some(&juror(true, false)), &subject), Err(Denial::NotYours));
@@ -259,7 +265,13 @@ fn whoever_may_not_read_marks_may_not_read_or_make_a_ranking() {
         for phase in Phase::ALL {
             for open in [false, true] {
                 let closes = Timestamp::UNIX_EPOCH;
-                let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: open, closes };
+                let call = CallFacts {
+                    id: id(CALL),
+                    phase,
+                    officers_see_marks_while_marking: open,
+                    closes,
+                    marking_over: None,
+                };
                 // The marks of a lot from which a juror is excluded are taken out of what they read.
                 let subject = Subject::call(call).with_assignment(AssignmentFacts { recused: false, ..assignment });
                 let may = |action| decide(action, actor.as_ref(), &subject);
@@ -275,10 +287,41 @@ fn whoever_may_not_read_marks_may_not_read_or_make_a_ranking() {
 }
 
 #[test]
+fn marking_ends_at_its_hour_but_for_what_was_reopened() {
+    let over = Timestamp::UNIX_EPOCH;
+    let facts = |phase, marking_over| CallFacts {
+        id: id(CALL),
+        phase,
+        officers_see_marks_while_marking: false,
+        closes: over,
+        marking_over,
+    };
+    let own = AssignmentFacts { assigned: true, own_sheet: true, ..AssignmentFacts::default() };
+    let may = |phase, since, assignment| {
+        let subject = Subject::call(facts(phase, since)).with_assignment(assignment);
+        decide(Action::Mark, Some(&juror(true, false)), &subject)
+    };
+    assert_eq!(may(Phase::Marking, None, own), Ok(()));
+    assert_eq!(may(Phase::Marking, Some(over), own), Err(Denial::MarkingOver { since: over }));
+    assert_eq!(may(Phase::Hearings, Some(over), own), Err(Denial::NotNow));
+    let reopened = AssignmentFacts { reopened: true, ..own };
+    for phase in [Phase::Marking, Phase::Hearings, Phase::Plenary] {
+        assert_eq!(may(phase, Some(over), reopened), Ok(()), "{phase}");
+    }
+    assert_eq!(may(Phase::Deliberation, Some(over), reopened), Err(Denial::NotNow));
+}
+
+#[test]
 fn a_chair_who_is_excluded_reopens_nothing_there() {
     for (recused, answer) in [(false, Ok(())), (true, Err(Denial::Hidden))] {
         let closes = Timestamp::UNIX_EPOCH;
-        let call = CallFacts { id: id(CALL), phase: Phase::Marking, officers_see_marks_while_marking: false, closes };
+        let call = CallFacts {
+            id: id(CALL),
+            phase: Phase::Marking,
+            officers_see_marks_while_marking: false,
+            closes,
+            marking_over: None,
+        };
         let facts = AssignmentFacts { recused, ..AssignmentFacts::default() };
         let subject = Subject::call(call).with_assignment(facts);
         assert_eq!(decide(Action::ReopenSheet, Some(&juror(true, true)), &subject), answer);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::grid::{Grid, Mark, MarkError};
@@ -19,6 +19,8 @@ pub struct Entry {
     pub mark: Option<Mark>,
     /// The comment; may be empty.
     pub comment: String,
+    /// Why the juror gives no mark here, when they abstain: neither zero nor counted.
+    pub abstained: Option<String>,
 }
 
 /// Where a sheet stands.
@@ -44,7 +46,12 @@ pub struct Reopening {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Until when it may be put right and signed, whatever the calendar says of marking.
+    pub until: Timestamp,
 }
+
+/// How long a sheet that was opened again stays so, unless the chair or the calendar give it longer.
+const REOPENED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A score sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +77,8 @@ pub struct Change {
     pub mark: Option<Option<i64>>,
     /// The comment.
     pub comment: Option<String>,
+    /// Why the juror abstains; `Some(None)` ends that. A mark ends it too.
+    pub abstained: Option<Option<String>>,
 }
 
 /// One thing wrong in a change, by criterion.
@@ -94,6 +103,17 @@ pub enum EntryError {
         /// Characters.
         length: usize,
     },
+    /// An abstention says why, in a text that is short enough.
+    #[error("criterion {criterion}: abstention for a reason of {length} characters")]
+    AbstentionReason {
+        /// Which.
+        criterion: String,
+        /// Characters; 0 when there is none.
+        length: usize,
+    },
+    /// A mark and an abstention at once.
+    #[error("criterion {0}: a mark and an abstention")]
+    MarkAndAbstention(String),
 }
 
 /// One thing that keeps a sheet from being locked.
@@ -123,9 +143,9 @@ pub enum SheetError {
     /// It is not locked.
     #[error("the sheet is not locked")]
     NotLocked,
-    /// Entries are wrong.
-    #[error("{} wrong entries", .0.len())]
-    Entries(Vec<EntryError>),
+    /// The juror abstains everywhere: there is nothing to count.
+    #[error("no mark at all")]
+    NoMark,
     /// It is not complete.
     #[error("{} things are missing", .0.len())]
     Incomplete(Vec<Missing>),
@@ -135,6 +155,20 @@ pub enum SheetError {
     /// The reason is too long.
     #[error("a reason of {0} characters")]
     ReasonTooLong(usize),
+    /// The deadline of a reopening is over already.
+    #[error("a deadline that is over")]
+    DeadlineOver,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The sheet as it is now.
+    pub sheet: Sheet,
+    /// The criteria that changed.
+    pub touched: Vec<String>,
+    /// What was wrong, and left as it was.
+    pub wrong: Vec<EntryError>,
 }
 
 impl SheetState {
@@ -162,11 +196,16 @@ impl Sheet {
         }
     }
 
-    /// Applies changes, all of them or none; returns the sheet and the criteria that changed.
+    /// Whether it was opened again, and may still be put right at an instant.
+    pub fn is_reopened(&self, at: Timestamp) -> bool {
+        self.reopening().is_some_and(|reopening| at <= reopening.until)
+    }
+
+    /// Applies the changes that can be: one that is wrong leaves what stands there, is named, and blocks no other.
     ///
     /// # Errors
-    /// [`SheetError::Locked`], or [`SheetError::Entries`] with everything that is wrong.
-    pub fn write(mut self, changes: &BTreeMap<String, Change>, grid: &Grid) -> Result<(Self, Vec<String>), SheetError> {
+    /// [`SheetError::Locked`].
+    pub fn write(mut self, changes: &BTreeMap<String, Change>, grid: &Grid) -> Result<Written, SheetError> {
         if self.is_locked() {
             return Err(SheetError::Locked);
         }
@@ -178,34 +217,27 @@ impl Sheet {
                 continue;
             }
             let mut entry = self.entries.get(code).cloned().unwrap_or_default();
-            match change.mark {
-                None => {}
-                Some(None) => entry.mark = None,
-                Some(Some(value)) => match grid.scale.mark(value) {
-                    Ok(mark) => entry.mark = Some(mark),
-                    Err(error) => wrong.push(EntryError::Mark { criterion: code.clone(), error }),
-                },
+            if let Err(error) = answer(&mut entry, code, change, grid) {
+                wrong.push(error);
             }
             if let Some(comment) = &change.comment {
                 let comment = text::clean(comment);
                 let length = text::length(&comment);
                 if length > MAX_COMMENT {
                     wrong.push(EntryError::CommentTooLong { criterion: code.clone(), length });
+                } else {
+                    entry.comment = comment;
                 }
-                entry.comment = comment;
             }
             if self.entries.get(code) != Some(&entry) {
                 self.entries.insert(code.clone(), entry);
                 touched.push(code.clone());
             }
         }
-        if !wrong.is_empty() {
-            return Err(SheetError::Entries(wrong));
-        }
         if !touched.is_empty() {
             self.revision += 1;
         }
-        Ok((self, touched))
+        Ok(Written { sheet: self, touched, wrong })
     }
 
     /// Everything that keeps it from being locked.
@@ -213,6 +245,9 @@ impl Sheet {
         let mut missing = Vec::new();
         for criterion in grid.criteria() {
             let entry = self.entries.get(&criterion.code);
+            if entry.is_some_and(|e| e.abstained.is_some()) {
+                continue;
+            }
             let Some(mark) = entry.and_then(|e| e.mark) else {
                 missing.push(Missing::Mark(criterion.code.clone()));
                 continue;
@@ -232,7 +267,7 @@ impl Sheet {
     /// Signs it.
     ///
     /// # Errors
-    /// [`SheetError::Locked`] when it already is, [`SheetError::Incomplete`] with everything that is missing.
+    /// [`SheetError::Locked`] when it already is, [`SheetError::Incomplete`] with everything that is missing, [`SheetError::NoMark`].
     pub fn lock(self, grid: &Grid, at: Timestamp) -> Result<Self, SheetError> {
         if self.is_locked() {
             return Err(SheetError::Locked);
@@ -241,14 +276,24 @@ impl Sheet {
         if !missing.is_empty() {
             return Err(SheetError::Incomplete(missing));
         }
+        if self.entries.values().all(|e| e.mark.is_none()) {
+            return Err(SheetError::NoMark);
+        }
         Ok(Self { state: SheetState::Locked { at }, revision: self.revision + 1, ..self })
     }
 
-    /// Opens it again, by the chair and with a reason.
+    /// Opens it again, by the chair and with a reason: until `until`, else for a week, and never for less than marking lasts.
     ///
     /// # Errors
-    /// [`SheetError::NotLocked`], [`SheetError::NoReason`], [`SheetError::ReasonTooLong`].
-    pub fn reopen(self, by: AccountId, reason: &str, at: Timestamp) -> Result<Self, SheetError> {
+    /// [`SheetError::NotLocked`], [`SheetError::NoReason`], [`SheetError::ReasonTooLong`], [`SheetError::DeadlineOver`].
+    pub fn reopen(
+        self,
+        by: AccountId,
+        reason: &str,
+        at: Timestamp,
+        until: Option<Timestamp>,
+        marking_until: Timestamp,
+    ) -> Result<Self, SheetError> {
         if !self.is_locked() {
             return Err(SheetError::NotLocked);
         }
@@ -259,8 +304,45 @@ impl Sheet {
         if let Err(length) = text::bounded(&reason) {
             return Err(SheetError::ReasonTooLong(length));
         }
-        Ok(Self { state: SheetState::Reopened(Reopening { by, reason, at }), revision: self.revision + 1, ..self })
+        if until.is_some_and(|until| until <= at) {
+            return Err(SheetError::DeadlineOver);
+        }
+        let week = at.checked_add(REOPENED_FOR).unwrap_or(at);
+        let until = until.unwrap_or_else(|| week.max(marking_until));
+        let reopening = Reopening { by, reason, at, until };
+        Ok(Self { state: SheetState::Reopened(reopening), revision: self.revision + 1, ..self })
     }
+}
+
+/// Changes a mark or an abstention: each ends the other.
+fn answer(entry: &mut Entry, code: &str, change: &Change, grid: &Grid) -> Result<(), EntryError> {
+    let criterion = || code.to_owned();
+    match (change.mark, &change.abstained) {
+        (Some(Some(_)), Some(Some(_))) => return Err(EntryError::MarkAndAbstention(criterion())),
+        (_, Some(Some(reason))) => {
+            let reason = text::clean(reason);
+            let length = text::length(&reason);
+            if length == 0 || length > text::MOST {
+                return Err(EntryError::AbstentionReason { criterion: criterion(), length });
+            }
+            entry.abstained = Some(reason);
+            entry.mark = None;
+        }
+        (Some(Some(value)), _) => {
+            let mark = grid.scale.mark(value);
+            entry.mark = Some(mark.map_err(|error| EntryError::Mark { criterion: criterion(), error })?);
+            entry.abstained = None;
+        }
+        (mark, abstained) => {
+            if mark.is_some() {
+                entry.mark = None;
+            }
+            if abstained.is_some() {
+                entry.abstained = None;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

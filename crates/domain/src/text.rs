@@ -1,23 +1,46 @@
 //! Small helpers on what people type.
 
-/// What a person meant: outer white space gone, no-break spaces read as spaces, line ends as `\n`, control characters dropped.
+use unicode_normalization::UnicodeNormalization as _;
+
+/// What a person meant: outer white space gone, no-break spaces read as spaces, line ends as `\n`, control characters and marks
+/// that nobody sees dropped, accents composed (NFC), so that `é` is one character however it was typed. Nothing when nothing of
+/// it can be seen.
 pub fn clean(input: &str) -> String {
     let text: String = input
         .replace("\r\n", "\n")
         .chars()
         .map(|c| match c {
             '\u{a0}' | '\u{202f}' | '\t' => ' ',
-            '\r' => '\n',
+            '\r' | '\u{2028}' | '\u{2029}' => '\n',
             other => other,
         })
-        .filter(|c| *c == '\n' || !c.is_control())
+        // Joiners and variation selectors belong to what they join: emoji, scripts that bind letters.
+        .filter(|c| *c == '\n' || !c.is_control() && (!is_invisible(*c) || joins(*c)))
+        .nfc()
         .collect();
-    text.trim().to_owned()
+    if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) { String::new() } else { text.trim().to_owned() }
 }
 
-/// Without any space, for numbers and identifiers that people group by hand.
+/// Without any space or invisible mark, for numbers and identifiers that people group by hand or paste.
 pub fn compact(input: &str) -> String {
-    input.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}' | '\u{2009}')).collect()
+    input.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
+}
+
+/// Without marks that nobody sees, no-break spaces included: for what is pasted and holds no space.
+pub fn visible(input: &str) -> String {
+    clean(&input.chars().filter(|c| !is_invisible(*c) && !matches!(c, '\u{a0}' | '\u{202f}')).collect::<String>())
+}
+
+/// Characters that take no place or show nothing: zero-width and direction marks, soft hyphens, fillers, byte order marks.
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+const fn joins(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Most characters of a reason or a comment.
@@ -92,6 +115,31 @@ mod tests {
         assert_eq!(show_hundredths(450), "4,5");
         assert_eq!(show_hundredths(-50), "-0,5");
         assert_eq!(show_hundredths(100), "1");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_nothing() {
+        for empty in
+            ["", " \u{a0}\t", "\u{200b}", "\u{feff}\u{200e}\n\u{2060}", "\u{ad}", "\u{200d}", "\u{3164}", "\u{2800}"]
+        {
+            assert_eq!(clean(empty), "", "{empty:?}");
+        }
+        assert_eq!(clean("a\u{200b}b\u{202e}c\u{feff}"), "abc");
+        assert_eq!(clean("👩\u{200d}🌾 \u{2764}\u{fe0f}"), "👩\u{200d}🌾 \u{2764}\u{fe0f}");
+    }
+
+    #[test]
+    fn an_accent_counts_once_however_it_was_typed() {
+        let typed = clean(&"e\u{301}".repeat(70));
+        assert_eq!((length(&typed), typed.as_str()), (70, "é".repeat(70).as_str()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(input in proptest::arbitrary::any::<String>()) {
+            let once = clean(&input);
+            proptest::prop_assert_eq!(clean(&once), once);
+        }
     }
 
     #[test]

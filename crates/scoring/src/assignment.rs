@@ -26,6 +26,10 @@ pub struct AssignableDossier {
     pub recused: BTreeSet<String>,
     /// Jurors who know its subject: preferred where loads allow.
     pub experts: BTreeSet<String>,
+    /// Jurors who mark it already and go on: they count, and are not moved.
+    pub given: BTreeSet<String>,
+    /// How many jurors mark this one, where that is not `per_dossier`.
+    pub wanted: Option<u32>,
 }
 
 /// What to assign.
@@ -116,7 +120,38 @@ impl AssignmentSpec {
     }
 
     fn open(&self, dossier: usize, juror: usize) -> bool {
-        !self.dossiers[dossier].recused.contains(&self.jurors[juror].id)
+        !self.dossiers[dossier].recused.contains(&self.jurors[juror].id) && !self.given(dossier, juror)
+    }
+
+    fn given(&self, dossier: usize, juror: usize) -> bool {
+        self.dossiers[dossier].given.contains(&self.jurors[juror].id)
+    }
+
+    fn wanted(&self, dossier: usize) -> u32 {
+        self.dossiers[dossier].wanted.unwrap_or(self.per_dossier)
+    }
+
+    /// How many more jurors a dossier needs.
+    fn room(&self, dossier: usize) -> u32 {
+        self.wanted(dossier).saturating_sub(self.count_given(dossier, None))
+    }
+
+    /// How many jurors, of a college or of any, mark a dossier already.
+    fn count_given(&self, dossier: usize, college: Option<&String>) -> u32 {
+        let of = |juror: &&AssignableJuror| college.is_none_or(|college| juror.college == *college);
+        let given = self.jurors.iter().filter(|juror| self.dossiers[dossier].given.contains(&juror.id)).filter(of);
+        u32::try_from(given.count()).unwrap_or(u32::MAX)
+    }
+
+    /// How many more of a college a dossier needs.
+    fn college_room(&self, dossier: usize, college: &String) -> u32 {
+        self.colleges.get(college).copied().unwrap_or(0).saturating_sub(self.count_given(dossier, Some(college)))
+    }
+
+    /// How many dossiers each juror has already.
+    fn held(&self) -> Vec<u32> {
+        let held = |juror: usize| (0..self.dossiers.len()).filter(|dossier| self.given(*dossier, juror)).count();
+        (0..self.jurors.len()).map(|juror| u32::try_from(held(juror)).unwrap_or(u32::MAX)).collect()
     }
 
     fn expert(&self, dossier: usize, juror: usize) -> bool {
@@ -136,12 +171,18 @@ impl AssignmentSpec {
         if asked > u64::from(self.per_dossier) {
             return Err(AssignmentError::Colleges { asked, per_dossier: self.per_dossier });
         }
+        let held = self.held();
         for (at, dossier) in self.dossiers.iter().enumerate() {
             let count = |college: Option<&String>| {
-                let open = (0..self.jurors.len()).filter(|juror| self.open(at, *juror) && self.jurors[*juror].most > 0);
+                let free = |juror: &usize| self.open(at, *juror) && self.jurors[*juror].most > held[*juror];
+                let open = (0..self.jurors.len()).filter(free);
                 let open = open.filter(|juror| college.is_none_or(|college| self.jurors[*juror].college == *college));
-                u32::try_from(open.count()).unwrap_or(u32::MAX)
+                u32::try_from(open.count()).unwrap_or(u32::MAX).saturating_add(self.count_given(at, college))
             };
+            let asked: u64 = self.colleges.keys().map(|college| u64::from(self.college_room(at, college))).sum();
+            if asked > u64::from(self.room(at)) && !dossier.given.is_empty() {
+                return Err(AssignmentError::Colleges { asked, per_dossier: self.room(at) });
+            }
             for (college, wanted) in &self.colleges {
                 let available = count(Some(college));
                 if available < *wanted {
@@ -149,7 +190,7 @@ impl AssignmentSpec {
                     return Err(AssignmentError::TooFewOfCollege { dossier, college, wanted: *wanted, available });
                 }
             }
-            let (wanted, available) = (self.per_dossier, count(None));
+            let (wanted, available) = (self.wanted(at), count(None));
             if available < wanted {
                 return Err(AssignmentError::TooFewJurors { dossier: dossier.id.clone(), wanted, available });
             }
@@ -167,15 +208,16 @@ impl AssignmentSpec {
         let pass_from = 2 + jurors + dossiers * kinds.len();
         let (source, sink) = (0, 1);
         let mut network = Network::new(pass_from + dossiers * jurors);
-        let asked: u32 = self.colleges.values().sum();
-        let total = i64::from(self.per_dossier) * i64::try_from(dossiers).unwrap_or(i64::MAX);
+        let total = (0..dossiers).map(|dossier| i64::from(self.room(dossier))).fold(0, i64::saturating_add);
         // One expert outweighs all chance, and one marking too many all experts, as long as that fits.
         let expert = total.saturating_mul(CHANCE).saturating_add(1);
         let balance = total.saturating_mul(expert.saturating_add(CHANCE)).clamp(1, i64::MAX / 1_000_000);
         let mut passes = vec![Vec::new(); dossiers];
         for (dossier, passes) in passes.iter_mut().enumerate() {
+            let asked: u32 = self.colleges.keys().map(|college| self.college_room(dossier, college)).sum();
             for (kind, college) in kinds.iter().enumerate() {
-                let seats = college.map_or(self.per_dossier - asked, |college| self.colleges[college]);
+                let rest = self.room(dossier).saturating_sub(asked);
+                let seats = college.map_or(rest, |college| self.college_room(dossier, college));
                 network.arc(source, seat(dossier, kind), seats, 0);
             }
             for juror in (0..jurors).filter(|juror| self.open(dossier, *juror)) {
@@ -189,9 +231,9 @@ impl AssignmentSpec {
                 passes.push((juror, network.arc(pass, 2 + juror, 1, cost)));
             }
         }
-        for (juror, given) in self.jurors.iter().enumerate() {
+        for (juror, (given, held)) in self.jurors.iter().zip(self.held()).enumerate() {
             // Each marking costs more than the one before: the least sum is the most even share.
-            for load in 0..given.most.min(u32::try_from(dossiers).unwrap_or(u32::MAX)) {
+            for load in held..given.most.min(u32::try_from(dossiers).unwrap_or(u32::MAX)) {
                 network.arc(2 + juror, sink, 1, balance.saturating_mul(i64::from(load)));
             }
         }
@@ -205,10 +247,11 @@ impl AssignmentSpec {
                 missing: u32::try_from(total - filled).unwrap_or(u32::MAX),
             });
         }
-        let taken = |passes: &Vec<(usize, usize)>| -> BTreeSet<usize> {
-            passes.iter().filter(|(_, arc)| network.flow(*arc) > 0).map(|(juror, _)| *juror).collect()
+        let taken = |(dossier, passes): (usize, &Vec<(usize, usize)>)| -> BTreeSet<usize> {
+            let new = passes.iter().filter(|(_, arc)| network.flow(*arc) > 0).map(|(juror, _)| *juror);
+            new.chain((0..jurors).filter(|juror| self.given(dossier, *juror))).collect()
         };
-        Ok(passes.iter().map(taken).collect())
+        Ok(passes.iter().enumerate().map(taken).collect())
     }
 
     /// Exchanges two jurors of the same college between two dossiers of different components, which keeps loads and
@@ -239,9 +282,12 @@ impl AssignmentSpec {
         let first_home = home(0)?;
         for first in (0..chosen.len()).filter(|dossier| home(*dossier) == Some(first_home)) {
             for second in (0..chosen.len()).filter(|dossier| home(*dossier).is_some_and(|other| other != first_home)) {
-                for out in chosen[first].iter().filter(|juror| chosen[first].len() > 1 && shared(**juror)) {
+                let movable =
+                    |juror: &&usize| chosen[first].len() > 1 && shared(**juror) && !self.given(first, **juror);
+                for out in chosen[first].iter().filter(movable) {
                     let allowed = |back: &&usize| {
                         self.jurors[**back].college == self.jurors[*out].college
+                            && !self.given(second, **back)
                             && self.open(first, **back)
                             && self.open(second, *out)
                             && (shared(**back) || chosen[second].len() > 1)

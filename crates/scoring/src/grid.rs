@@ -201,6 +201,7 @@ pub struct Grid {
     weights: Vec<Rational>,
     groups: Vec<FlatGroup>,
     places: BTreeMap<String, Place>,
+    min_marks: Option<u32>,
 }
 
 const MAX_ENTRIES: usize = 10_000;
@@ -212,8 +213,14 @@ impl Grid {
         if spec.min_jurors == 0 {
             return Err(GridError::MinJurors);
         }
-        let mut grid =
-            Self { codes: Vec::new(), weights: Vec::new(), groups: Vec::new(), places: BTreeMap::new(), spec };
+        let mut grid = Self {
+            codes: Vec::new(),
+            weights: Vec::new(),
+            groups: Vec::new(),
+            places: BTreeMap::new(),
+            min_marks: None,
+            spec,
+        };
         let groups = std::mem::take(&mut grid.spec.groups);
         for group in &groups {
             grid.flatten(group, 0)?;
@@ -346,9 +353,26 @@ impl Grid {
         &self.spec.scale
     }
 
-    /// The least number of valid marks on every criterion.
+    /// The same grid where jurors may leave a criterion out: a dossier then needs `min_jurors` jurors who gave it any mark, and every
+    /// criterion `least` marks, at least 1.
+    #[must_use]
+    pub fn with_min_marks(self, least: u32) -> Self {
+        Self { min_marks: Some(least.max(1)), ..self }
+    }
+
+    /// The least number of valid marks on every criterion; with [`Grid::with_min_marks`], of jurors who gave any mark.
     pub fn min_jurors(&self) -> u32 {
         self.spec.min_jurors
+    }
+
+    /// The least number of valid marks on every criterion.
+    pub fn min_marks(&self) -> u32 {
+        self.min_marks.unwrap_or(self.spec.min_jurors)
+    }
+
+    /// Whether jurors and the marks on each criterion are counted apart.
+    pub(crate) fn counts_jurors(&self) -> bool {
+        self.min_marks.is_some()
     }
 
     /// The rule that makes a mean of marks.

@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use crate::aggregate::{StepMean, Weighing, step_means};
 use crate::exact::Rational;
 use crate::grid::{Aggregation, Breaker, Direction, Grid, Place, Threshold};
-use crate::marks::Marks;
+use crate::marks::{Marks, NO_MARK};
 use crate::ranking::{Cell, Ranking, Row, Status};
 
 /// Ranks the dossiers of `marks` by the rules of their grid.
 ///
 /// - Points of a criterion: effective weight × (mean − min) / (max − min); a group and the total are sums of points.
 /// - A dossier is [`Status::Insufficient`] when some criterion has fewer marks than the grid's minimum (or too few for the
-///   trimmed mean); it then has neither total nor rank.
+///   trimmed mean), or too few jurors gave it any mark; it then has neither total nor rank.
 /// - It is [`Status::Eliminated`] when a threshold is not reached; it has a total but no rank.
 /// - Others are ranked by total, highest first, then by the grid's breakers; what stays equal shares a rank and the next
 ///   rank is skipped (1, 2, 2, 4).
@@ -30,7 +30,8 @@ pub fn rank(marks: &Marks) -> Ranking {
     let mut means = Vec::with_capacity(width);
     for dossier in 0..count {
         step_means(marks, dossier, &mut means);
-        rows.push(derive(grid, &weighing, &means, &mut cells, &mut points));
+        let jurors = !grid.counts_jurors() || enough_jurors(marks, dossier);
+        rows.push(derive(grid, &weighing, (&means, jurors), &mut cells, &mut points));
     }
     let mut ranking = Ranking::new(marks.clone(), rows, cells, points);
     eliminate(&mut ranking);
@@ -41,20 +42,26 @@ pub fn rank(marks: &Marks) -> Ranking {
 /// The fewest marks on a criterion for which a dossier can be ranked.
 fn required(grid: &Grid) -> u32 {
     match grid.aggregation() {
-        Aggregation::TrimmedMean { k } => grid.min_jurors().max(k.saturating_mul(2).saturating_add(1)),
-        _ => grid.min_jurors(),
+        Aggregation::TrimmedMean { k } => grid.min_marks().max(k.saturating_mul(2).saturating_add(1)),
+        _ => grid.min_marks(),
     }
+}
+
+/// Whether enough jurors gave a dossier any mark.
+fn enough_jurors(marks: &Marks, dossier: usize) -> bool {
+    let gave = marks.sheets(dossier).filter(|(_, sheet)| sheet.iter().any(|value| *value != NO_MARK)).count();
+    u32::try_from(gave).unwrap_or(u32::MAX) >= marks.grid().min_jurors()
 }
 
 fn derive(
     grid: &Grid,
     weighing: &Weighing,
-    means: &[StepMean],
+    (means, enough_jurors): (&[StepMean], bool),
     cells: &mut Vec<Cell>,
     points: &mut Vec<Rational>,
 ) -> Row {
     let required = required(grid);
-    let mut enough = true;
+    let mut enough = enough_jurors;
     for (criterion, mean) in means.iter().enumerate() {
         enough &= mean.marks >= required;
         cells.push(Cell { marks: mean.marks, score: weighing.score(criterion, mean) });

@@ -39,6 +39,30 @@ fn jurors_stay_linked() {
 }
 
 #[test]
+fn what_is_given_stays_and_only_what_is_missing_is_added() {
+    let first = spec(5, 10, 2).assign().unwrap();
+    let mut later = spec(6, 12, 2);
+    for dossier in &mut later.dossiers {
+        dossier.given = first.dossiers.get(&dossier.id).cloned().unwrap_or_default();
+    }
+    // One steps aside from a dossier: somebody else takes it, and nothing else moves.
+    let left = later.dossiers[0].given.pop_first().unwrap();
+    later.dossiers[0].recused.insert(left.clone());
+    let found = later.assign().unwrap();
+    for dossier in &later.dossiers {
+        assert!(found.dossiers[&dossier.id].is_superset(&dossier.given), "{}", dossier.id);
+        assert_eq!(found.dossiers[&dossier.id].len(), 2);
+    }
+    assert!(!found.dossiers["D0"].contains(&left));
+    // The newcomer, who has nothing yet, takes what there is to take.
+    assert_eq!(found.loads["J5"], 3, "{:?}", found.loads);
+    // A dossier that too few may mark asks for those there are.
+    later.dossiers[11].recused = (0..5).map(|n| format!("J{n}")).collect();
+    later.dossiers[11].wanted = Some(1);
+    assert_eq!(later.assign().unwrap().dossiers["D11"], BTreeSet::from(["J5".to_owned()]));
+}
+
+#[test]
 fn it_says_why_it_is_impossible() {
     let mut few = spec(3, 2, 3);
     few.dossiers[1].recused.insert("J0".into());

@@ -258,3 +258,31 @@ fn a_grid_that_does_not_hold_together_is_refused() {
     assert_eq!(Grid::new(GridSpec { thresholds, ..spec() }), Err(expected));
     assert_eq!(Grid::new(GridSpec { min_jurors: 0, ..spec() }), Err(GridError::MinJurors));
 }
+
+#[test]
+fn jurors_who_leave_a_criterion_out_are_counted_and_their_silence_is_no_zero() {
+    let grid = Grid::new(spec()).unwrap().with_min_marks(2);
+    let ranked = |sheets: &[&str]| {
+        let mut table = Marks::builder(grid.clone());
+        for (juror, marks) in ["J1", "J2", "J3"].into_iter().zip(sheets) {
+            for (criterion, mark) in grid.criteria().zip(marks.split(' ')).filter(|(_, mark)| *mark != "-") {
+                table.mark("d", juror, criterion, grid.scale().mark(mark).unwrap()).unwrap();
+            }
+        }
+        rank(&table.build())
+    };
+    let fours = "4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4";
+    let but_a1 = "- 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4";
+    // One silence: the mean is that of the others, and three jurors are there.
+    let one = ranked(&[fours, fours, but_a1]);
+    let dossier = one.dossier("d").unwrap();
+    assert_eq!((dossier.status(), dossier.jurors(), dossier.total()), (Status::Ranked, 3, Some(&r("80"))));
+    let a1 = dossier.criteria().next().unwrap();
+    assert_eq!((a1.count(), a1.mean()), (2, Some(&r("4"))));
+    // Two of three: one mark is too few for the criterion, though enough jurors are there.
+    let two = ranked(&[fours, but_a1, but_a1]);
+    let dossier = two.dossier("d").unwrap();
+    assert_eq!((dossier.status(), dossier.jurors(), dossier.total()), (Status::Insufficient, 3, None));
+    // Two jurors are too few, however many marks each criterion has.
+    assert_eq!(ranked(&[fours, fours]).dossier("d").unwrap().status(), Status::Insufficient);
+}

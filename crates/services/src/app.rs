@@ -16,9 +16,11 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::access::AccessLog;
+use crate::cores::Cores;
 use crate::evidence::Evidence;
 use crate::idempotency::Key;
 use crate::installation::Installation;
+use crate::known::{Known, Lately};
 use crate::passwords::Passwords;
 use crate::tokens::Keys;
 use crate::{Error, Result};
@@ -115,10 +117,14 @@ pub struct App {
     pub access: Arc<AccessLog>,
     /// What signs evidence.
     pub evidence: Arc<Evidence>,
+    /// Where long work is done.
+    pub cores: Cores,
     /// Hashing of passwords.
     pub passwords: Arc<Passwords>,
     /// What this process is run as.
     pub installation: Arc<Installation>,
+    /// What was read lately.
+    pub lately: Arc<Lately>,
     /// Bytes of the files that were accepted since the start.
     pub uploaded: Arc<AtomicU64>,
     /// Time.
@@ -130,7 +136,7 @@ pub struct App {
 impl App {
     /// The application as a request finds it that arrived at `at`.
     pub fn at(&self, at: Timestamp) -> Arrival {
-        Arrival { app: self.clone(), at, key: None }
+        Arrival { app: self.clone(), at, key: None, known: None }
     }
 
     /// The same, for work that arrives now.
@@ -159,6 +165,8 @@ pub struct Arrival {
     pub at: Timestamp,
     /// Its `Idempotency-Key`.
     pub(crate) key: Option<Key>,
+    /// What it has read already, where it changes nothing.
+    pub(crate) known: Option<Arc<Known>>,
 }
 
 impl Deref for Arrival {
@@ -201,6 +209,9 @@ impl Arrival {
     {
         let frame = Frame { at: self.at, views: Arc::clone(&self.app.views), settings: Arc::clone(&self.app.settings) };
         let account = who.map(|actor| actor.account);
+        if let Some(known) = &self.known {
+            known.forget();
+        }
         self.app
             .database
             .write((frame, account, given, act), |tx, (frame, account, given, act)| {

@@ -9,6 +9,7 @@ use ami_storage::{ObjectKey, StorageError};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
+use crate::erasures::Erasure;
 use crate::evidence::{self, Finding};
 use crate::rankings::{Recomputed, recompute_ranking};
 use crate::{Arrival, Error, Result};
@@ -24,6 +25,8 @@ pub struct Checked {
     pub rankings: usize,
     /// Decisions that rest on a ranking.
     pub decisions: usize,
+    /// What was erased, by the one way there is.
+    pub erased: Vec<Erasure>,
     /// What is wrong, in order.
     pub faults: Vec<Fault>,
 }
@@ -53,6 +56,7 @@ pub enum Fault {
 pub async fn check_installation(app: &Arrival, with_objects: bool) -> Result<Checked> {
     let mut checked = Checked::default();
     let journal = evidence::verify_journal(&app.database, &app.evidence).await?;
+    checked.erased = journal.erased;
     checked.faults.extend(journal.findings.into_iter().map(Fault::Journal));
     let conn = app.database.read();
     let mut after = None;

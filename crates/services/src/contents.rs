@@ -13,6 +13,7 @@ use ami_domain::completeness::{self, Filled, Gap};
 use ami_domain::deposit::Identity;
 use ami_domain::dossier::Dossier;
 use ami_domain::form::{Answers, FieldKind};
+use ami_domain::ids::DepositId;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -43,6 +44,13 @@ impl Loaded {
             *counts.entry(piece.slot.clone()).or_insert(0) += 1;
         }
         counts
+    }
+
+    /// What would be filed: the answers to what is asked, as they are stored.
+    pub(crate) fn to_file(&self) -> BTreeMap<String, Value> {
+        let asked = self.definition.form.asked(&self.answers, self.definition.calendar.closing_day());
+        let kept = self.shown.iter().filter(|(code, _)| asked.answers.contains_key(*code));
+        kept.map(|(code, value)| (code.clone(), value.clone())).collect()
     }
 
     pub(crate) fn gaps(&self) -> Vec<Gap> {
@@ -85,13 +93,23 @@ pub(crate) async fn load_draft(
 /// was made, at its instant. Access is decided by the caller, before; there is nothing to load of a draft.
 pub(crate) async fn load_filed(conn: &impl ConnectionTrait, call: Call, dossier: Dossier) -> Result<Loaded> {
     let filing = dossier.filing().ok_or_else(Error::not_found)?;
-    let sealed =
-        deposits::find(conn, filing.deposit).await?.ok_or_else(|| Error::internal("a deposit that is gone"))?;
+    load_deposit(conn, call, dossier, filing.deposit).await
+}
+
+/// The same for one of its deposits, whether it counts or not.
+pub(crate) async fn load_deposit(
+    conn: &impl ConnectionTrait,
+    call: Call,
+    dossier: Dossier,
+    deposit: DepositId,
+) -> Result<Loaded> {
+    let sealed = deposits::find(conn, deposit).await?.ok_or_else(|| Error::internal("a deposit that is gone"))?;
+    let at = sealed.deposit.at;
     let content = sealed.deposit.content;
     let definition = ami_database::calls::version(conn, &call, content.call_version).await?;
     let pieces = rows::filed_pieces(conn, content.pieces.iter().map(|p| p.id)).await?;
     let input = |field: &str| content.answers.get(field);
-    let (answers, invalid) = read_answers(&definition, &content.lot, input, filing.at)?;
+    let (answers, invalid) = read_answers(&definition, &content.lot, input, at)?;
     Ok(Loaded {
         call,
         definition,

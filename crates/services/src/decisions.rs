@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::contents::{Loaded, load_filed};
-use crate::{Actor, Arrival, Error, Kind, Result, about, awards, load_dossier, lock_dossier, rankings};
+use crate::{Actor, Arrival, Error, Kind, Result, about, awards, lock_dossier, rankings};
 
 /// A decision on a dossier.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -105,12 +105,23 @@ impl Grounds {
         Ok(Self { newest, upsets: upsets::of_dossiers(conn, call, only).await? })
     }
 
+    /// The same, for a reader.
+    pub(crate) async fn read(app: &Arrival, call: CallId, only: Option<&[DossierId]>) -> Result<Self> {
+        let newest = app.newest_ranking(call).await?;
+        Ok(Self { newest, upsets: upsets::of_dossiers(app.database.read(), call, only).await? })
+    }
+
     /// What the newest ranking says of a dossier, as it was looked at before; refuses when another was kept since.
     fn opinion(&self, looked_at: Option<(RankingId, Option<Opinion>)>) -> Result<Option<Opinion>> {
         if self.newest.as_ref().map(|r| r.id) != looked_at.map(|(id, _)| id) {
             return Err(rankings::ranking_moved());
         }
         Ok(looked_at.and_then(|(_, opinion)| opinion))
+    }
+
+    /// The newest ranking.
+    pub(crate) fn newest(&self) -> Option<RankingId> {
+        self.newest.as_ref().map(|r| r.id)
     }
 
     /// Why a decision on a dossier in this state is stale, if it is.
@@ -146,7 +157,7 @@ pub async fn record_decision(
     if_match: Option<i64>,
     proposal: Proposal,
 ) -> Result<DecisionView> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::Decide, who, &about(app.at, &call, &dossier))?;
     let ranking = place(app, &call, id).await?;
     app.write(who, (id, if_match, proposal, ranking), |work, (id, if_match, proposal, ranking)| {
@@ -221,7 +232,7 @@ pub async fn confirm_decision(
     id: DossierId,
     if_match: Option<i64>,
 ) -> Result<DecisionView> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ConfirmDecision, who, &about(app.at, &call, &dossier))?;
     let ranking = place(app, &call, id).await?;
     let confirmed = app.write_once(who, (id, if_match, ranking), |work, &(id, if_match, ranking)| {
@@ -274,13 +285,11 @@ pub async fn confirm_decision(
     show_decision(app, who, id).await?.ok_or_else(Error::not_found)
 }
 
-/// The newest ranking and what it says of a dossier: too long to read for a transaction, where only that it is still the newest
-/// one is looked at.
+/// The newest ranking and what it says of a dossier: not for a transaction, where only that it is still the newest one is looked
+/// at.
 async fn place(app: &Arrival, call: &Call, id: DossierId) -> Result<Option<(RankingId, Option<Opinion>)>> {
-    Ok(rankings::latest(app, call).await?.map(|r| {
-        let found = r.lots.iter().flat_map(|l| &l.dossiers).find(|d| d.id == id.uuid());
-        (RankingId::from(r.id), found.and_then(|d| Opinion::parse(&d.status)))
-    }))
+    let newest = rankings::newest_standings(app, call).await?;
+    Ok(newest.map(|(ranking, places)| (ranking, places.get(&id).and_then(|place| Opinion::parse(&place.status)))))
 }
 
 /// What the applicant asks for, in cents.
@@ -313,10 +322,9 @@ fn refusal(call: &CallDefinition, error: DecisionError) -> Error {
 
 /// The decision on a dossier, for an officer.
 pub async fn show_decision(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<Option<DecisionView>> {
-    let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReviewDossier, who, &about(app.at, &call, &dossier))?;
-    let Some(decision) = rows::find_decision(conn, id).await? else { return Ok(None) };
-    let grounds = Grounds::load(conn, call.id, Some(&[id])).await?;
+    let Some(decision) = rows::find_decision(app.database.read(), id).await? else { return Ok(None) };
+    let grounds = Grounds::read(app, call.id, Some(&[id])).await?;
     Ok(Some(view(&decision, grounds.stale(&decision, dossier.state_name()))))
 }

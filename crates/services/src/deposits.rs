@@ -95,7 +95,7 @@ fn content(loaded: &Loaded, deposited: &Dossier) -> Content {
         legal_form: Some(applicant.legal_form.clone()),
         rna: applicant.rna.clone(),
         organisation_id: Some(applicant.id),
-        answers: loaded.shown.clone(),
+        answers: loaded.to_file(),
         pieces: loaded
             .pieces
             .iter()
@@ -110,7 +110,7 @@ fn content(loaded: &Loaded, deposited: &Dossier) -> Content {
     }
 }
 
-fn refusal(call: &Call, error: DossierError) -> Error {
+pub(crate) fn refusal(call: &Call, error: DossierError) -> Error {
     match error {
         DossierError::Closed { closes } => {
             Error::new(Kind::Conflict, "closed").with("closes", ami_views::date_time(closes))
@@ -141,6 +141,9 @@ fn refusal(call: &Call, error: DossierError) -> Error {
             ..Error::new(Kind::Invalid, "incomplete")
         },
         DossierError::InvalidTransition { .. } => Error::new(Kind::Conflict, "not-now"),
+        DossierError::Past { until } => {
+            Error::new(Kind::Conflict, "restore-past").with("until", ami_views::date_time(until))
+        }
         DossierError::NoReason => Error::field("/comment", "reason-needed"),
         DossierError::ReasonTooLong(length) => Error::too_long("/comment", length),
     }
@@ -155,7 +158,7 @@ async fn hold_filed(work: &Work<'_>, id: DossierId) -> Result<(Call, Dossier, Op
 }
 
 /// Keeps a dossier's move that is about its deposit: the state, the deposit's own row, the journal's line.
-async fn keep_move<A: dossiers::MovesDossier + rows::ChangesDeposit>(
+pub(crate) async fn keep_move<A: dossiers::MovesDossier + rows::ChangesDeposit>(
     work: &Work<'_>,
     permit: &Permit<A>,
     (call, moved, filing): (&Call, &Dossier, Option<Filing>),

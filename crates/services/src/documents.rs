@@ -3,7 +3,7 @@
 use ami_database::documents::{self as rows, Document, DocumentKind, Subject};
 use ami_domain::ids::{DepositId, DocumentId};
 
-use crate::{Arrival, Error, Result, receipts};
+use crate::{Arrival, Error, Result, deliberations, receipts};
 
 /// The bytes of a document: those that were given out before, else drawn now, once for all.
 ///
@@ -14,7 +14,7 @@ pub async fn document_bytes(app: &Arrival, id: DocumentId) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     let document = rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?;
-    let drawn = tokio::task::spawn_blocking(move || draw(&document)).await.map_err(Error::internal)??;
+    let drawn = app.cores.run(move || draw(&document)).await?;
     app.write(None, (id, drawn), |work, (id, drawn)| {
         Box::pin(async move {
             // Whoever was first has drawn it; the others give out the same.
@@ -53,5 +53,6 @@ pub(crate) async fn receipt_document(app: &Arrival, deposit: DepositId) -> Resul
 fn draw(document: &Document) -> Result<Vec<u8>> {
     match document.kind {
         DocumentKind::Receipt => receipts::draw(&document.record),
+        DocumentKind::Annex => deliberations::draw_annex(&document.record),
     }
 }

@@ -4,25 +4,26 @@ use std::collections::BTreeMap;
 
 use ami_database::calls::Call;
 use ami_database::deposits as filings;
-use ami_database::dossiers::{self as rows, StoredAnswer};
+use ami_database::dossiers as rows;
 use ami_database::organisations::{self, Organisation};
-use ami_domain::answer::{Answer, Context, FieldError};
-use ami_domain::call::{CallDefinition, Phase, day};
+use ami_domain::answer::{Answer, FieldError};
+use ami_domain::call::{CallDefinition, Phase};
 use ami_domain::completeness::{self, Filled, Gap};
 use ami_domain::dossier::{Dossier, DossierState, DossierStateName};
-use ami_domain::form::FieldKind;
+use ami_domain::form::{Answers, FieldKind};
 use ami_domain::ids::{DossierId, OrganisationId};
-use ami_domain::policy::{Action, Permit, Subject, acts, decide, permit};
+use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::answers::{OnInvalid, write_answers};
 use crate::contents::{Loaded, load_draft, load_filed};
 use crate::organisations::OrganisationView;
 use crate::pieces::PieceView;
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, about, hold_call, load_dossier, lock_dossier};
+use crate::{Actor, Arrival, Error, Kind, Result, Work, about, hold_call};
 
 /// A dossier in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -52,6 +53,13 @@ pub struct DossierSummary {
     /// When it was filed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deposited_at: Option<Timestamp>,
+    /// When a draft was thrown away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub discarded_at: Option<Timestamp>,
+    /// Until when it can be taken back that it was thrown away or withdrawn, while it can.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub restorable_until: Option<Timestamp>,
     /// Closing.
     #[schema(value_type = String, format = DateTime)]
     pub closes: Timestamp,
@@ -81,6 +89,8 @@ pub struct DossierView {
     pub answers: BTreeMap<String, Value>,
     /// What was typed and is not valid, by field.
     pub invalid: BTreeMap<String, InvalidInput>,
+    /// Fields that are not asked, as the answers stand: what they hold is kept in the draft, and not filed.
+    pub hidden: Vec<String>,
     /// Computed fields that have a value.
     #[schema(value_type = Object)]
     pub computed: BTreeMap<String, Value>,
@@ -166,6 +176,11 @@ fn summary(app: &Arrival, call: &Call, dossier: &Dossier, organisation: &str) ->
         phase: call.phase(app.at),
         editing: dossier.editing().is_some(),
         deposited_at: dossier.deposited_at(),
+        discarded_at: match dossier.state {
+            DossierState::Discarded { at } => Some(at),
+            _ => None,
+        },
+        restorable_until: dossier.restorable_until(&call.definition.calendar).filter(|until| app.at <= *until),
         closes: call.definition.calendar.closes,
     }
 }
@@ -219,6 +234,7 @@ fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> Dossie
                 (field.clone(), input)
             })
             .collect(),
+        hidden: hidden(definition, &loaded.answers),
         computed: completeness::computed(definition, &loaded.answers)
             .into_iter()
             .map(|(code, value)| (code, Answer::Decimal(value).to_json()))
@@ -240,6 +256,12 @@ fn view(app: &Arrival, loaded: &Loaded, deposits: Vec<DepositSummary>) -> Dossie
             .collect(),
         deposits,
     }
+}
+
+/// The fields that are not asked, as the answers stand.
+pub(crate) fn hidden(definition: &CallDefinition, answers: &Answers) -> Vec<String> {
+    let asked = definition.form.asked(answers, definition.calendar.closing_day());
+    asked.hidden.into_iter().map(str::to_owned).collect()
 }
 
 /// Begins a dossier for a lot. What the organisation gave once is filled in.
@@ -266,23 +288,8 @@ async fn begin_dossier(work: &Work<'_>, code: &str, organisation: OrganisationId
     if call.definition.lot(lot).is_none() {
         return Err(Error::field("/lot", "field-lot-unknown").with("lot", lot));
     }
-    // One at a time for a legal body: its limit of lots is counted and used up in one transaction, whichever of its
-    // establishments asks.
     let org = organisations::find(tx.read(), organisation).await?.ok_or_else(Error::not_found)?;
-    let body = organisations::lock_legal_body(tx, &org.siret).await?;
-    if !body.contains(&organisation) {
-        // Its SIRET changed at this moment.
-        return Err(Error::new(Kind::Stale, "stale"));
-    }
-    let mine = rows::of_organisations(tx.read(), body).await?;
-    let live = |d: &&Dossier| d.call == call.id && d.state_name() != DossierStateName::Withdrawn;
-    let asked = mine.iter().filter(live).count();
-    let most = call.definition.rules.max_lots_requested;
-    // One that there is already is said to be there, below.
-    let again = mine.iter().filter(live).any(|d| d.lot == lot && d.organisation == organisation);
-    if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !again {
-        return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
-    }
+    hold_room(work, &call, &org, lot).await?;
     let number = ami_database::calls::next_number(tx, call.id, "dossiers").await?;
     let dossier = Dossier {
         id: work.id(),
@@ -304,6 +311,26 @@ async fn begin_dossier(work: &Work<'_>, code: &str, organisation: OrganisationId
     let subject = ("dossier", dossier.id.to_string());
     work.record(Some(call.id), Some(permit.by()), Action::CreateDossier, subject, json!({ "lot": lot })).await?;
     Ok(dossier.id)
+}
+
+/// Whether a legal body may ask for one more lot. One at a time for each: its limit is counted and used up in one transaction,
+/// whichever of its establishments asks.
+pub(crate) async fn hold_room(work: &Work<'_>, call: &Call, org: &Organisation, lot: &str) -> Result<()> {
+    let body = organisations::lock_legal_body(work.tx, &org.siret).await?;
+    if !body.contains(&org.id) {
+        // Its SIRET changed at this moment.
+        return Err(Error::new(Kind::Stale, "stale"));
+    }
+    let mine = rows::of_organisations(work.tx.read(), body).await?;
+    let live = |d: &&Dossier| d.call == call.id && d.state_name() != DossierStateName::Withdrawn;
+    let asked = mine.iter().filter(live).count();
+    let most = call.definition.rules.max_lots_requested;
+    // One that there is already is said to be there, by its constraint.
+    let again = mine.iter().filter(live).any(|d| d.lot == lot && d.organisation == org.id);
+    if u32::try_from(asked).is_ok_and(|asked| asked >= most) && !again {
+        return Err(Error::new(Kind::Conflict, "too-many-lots").with("max", most));
+    }
+    Ok(())
 }
 
 /// What an organisation gave once, as answers.
@@ -329,10 +356,16 @@ fn prefilled(call: &Call, org: &Organisation) -> Map<String, Value> {
 
 /// The dossiers of one's own organisations, newest first.
 pub async fn list_mine(app: &Arrival, who: Option<&Actor>) -> Result<Vec<DossierSummary>> {
+    let all = list_whatever_is_mine(app, who).await?;
+    Ok(all.into_iter().filter(|d| d.discarded_at.is_none()).collect())
+}
+
+/// The same, with the drafts that were thrown away and may come back.
+pub async fn list_whatever_is_mine(app: &Arrival, who: Option<&Actor>) -> Result<Vec<DossierSummary>> {
     let actor = who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let conn = app.database.read();
-    let dossiers = rows::of_organisations(conn, actor.organisations.iter().copied()).await?;
-    let calls: BTreeMap<_, _> = ami_database::calls::all(conn).await?.into_iter().map(|c| (c.id, c)).collect();
+    let dossiers = rows::whatever_of_organisations(conn, actor.organisations.iter().copied()).await?;
+    let calls = ami_database::calls::some(conn, dossiers.iter().map(|d| d.call)).await?;
     let names: BTreeMap<_, _> =
         organisations::of_account(conn, actor.account).await?.into_iter().map(|o| (o.id, o.name)).collect();
     Ok(dossiers
@@ -342,13 +375,14 @@ pub async fn list_mine(app: &Arrival, who: Option<&Actor>) -> Result<Vec<Dossier
             decide(Action::ReadOwnDossier, who, &about(app.at, call, d)).ok()?;
             Some(summary(app, call, d, names.get(&d.organisation).map_or("", String::as_str)))
         })
+        .filter(|d| d.discarded_at.is_none() || d.restorable_until.is_some())
         .collect())
 }
 
 /// A dossier whole, for its applicant.
 pub async fn show_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<DossierView> {
     let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let deposits = filings::of_dossier(conn, id).await?;
     let deposits = deposits
@@ -367,133 +401,4 @@ pub async fn show_dossier(app: &Arrival, who: Option<&Actor>, id: DossierId) -> 
         load_filed(conn, call, dossier).await?
     };
     Ok(view(app, &loaded, deposits))
-}
-
-/// What to do with values that are not valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnInvalid {
-    /// Save nothing and say what is wrong: for programs.
-    Refuse,
-    /// Save what was typed as it is, and say what is wrong: for people.
-    Keep,
-}
-
-/// Which revision a writer has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// This one.
-    Revision(i64),
-    /// Whatever there is: the writer means to overwrite.
-    Any,
-    /// Not said, and must be.
-    NotSaid,
-}
-
-/// What was saved.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SavedAnswers {
-    /// For the next `If-Match`.
-    pub revision: i64,
-    /// The answers as they stand now, for the fields that were sent.
-    #[schema(value_type = Object)]
-    pub answers: BTreeMap<String, Value>,
-    /// What is not valid, when it was kept as typed.
-    #[serde(skip)]
-    pub problems: Vec<Problem>,
-}
-
-/// Saves answers. A field that somebody changed since the writer has seen it is not overwritten.
-///
-/// # Errors
-/// `if-match` when the writer does not say what was seen, `stale` with the current values of the fields in question, `invalid` with every wrong field.
-pub async fn save_answers(
-    app: &Arrival,
-    who: Option<&Actor>,
-    id: DossierId,
-    seen: Seen,
-    input: &Map<String, Value>,
-    on_invalid: OnInvalid,
-) -> Result<SavedAnswers> {
-    app.write(who, (id, seen, input.clone(), on_invalid), |work, (id, seen, input, on_invalid)| {
-        Box::pin(async move {
-            let (call, dossier) = lock_dossier(work.tx, *id).await?;
-            let subject = about(work.at(), &call, &dossier);
-            decide(Action::ReadOwnDossier, work.who(), &subject)?;
-            let permit = permit::<acts::EditDossier>(work.who(), &subject)?;
-            let seen = match seen {
-                Seen::Revision(revision) => Some(*revision),
-                Seen::Any => None,
-                Seen::NotSaid => return Err(Error::new(Kind::PreconditionRequired, "if-match")),
-            };
-            write_answers(work, &permit, &call, &dossier, seen, input, *on_invalid).await
-        })
-    })
-    .await
-}
-
-async fn write_answers(
-    work: &Work<'_>,
-    permit: &Permit<acts::EditDossier>,
-    call: &Call,
-    dossier: &Dossier,
-    if_match: Option<i64>,
-    input: &Map<String, Value>,
-    on_invalid: OnInvalid,
-) -> Result<SavedAnswers> {
-    let (tx, now) = (work.tx, work.at());
-    let stored = rows::answers(tx.read(), dossier.id).await?;
-    let lot = call.definition.lot(&dossier.lot).ok_or_else(|| Error::internal("a dossier's lot left its call"))?;
-    let context = Context { now, today: day(now), lot, lots: &call.definition.lots };
-    let mut problems = Vec::new();
-    let mut changed = Vec::new();
-    let mut current = Map::new();
-    for (code, typed) in input {
-        let Some(field) = call.definition.form.field(code) else {
-            problems.push(Problem { pointer: format!("/{code}"), code: "field-unknown".into(), args: vec![] });
-            continue;
-        };
-        let before = stored.get(code);
-        let (value, draft_input) = match field.read(typed, &context) {
-            Ok(_) if !field.is_typed() => continue,
-            // A commitment keeps the instant at which it was first made.
-            Ok(Some(Answer::Accepted(_))) if before.is_some_and(|b| b.value.is_some() && b.draft_input.is_none()) => {
-                continue;
-            }
-            Ok(answer) => (answer.map(|a| a.to_json()), None),
-            Err(error) => {
-                problems.push(Problem::of_field(code, &error));
-                (before.and_then(|b| b.value.clone()), Some(typed.clone()))
-            }
-        };
-        if before.map_or((None, None), |b| (b.value.as_ref(), b.draft_input.as_ref()))
-            == (value.as_ref(), draft_input.as_ref())
-        {
-            continue;
-        }
-        if let (Some(seen), Some(before)) = (if_match, before)
-            && before.revision > seen
-        {
-            let now_there = before.draft_input.clone().or_else(|| before.value.clone()).unwrap_or(Value::Null);
-            current.insert(code.clone(), now_there);
-        }
-        changed.push(StoredAnswer { field: code.clone(), value, draft_input, revision: dossier.answers_revision + 1 });
-    }
-    if !problems.is_empty() && on_invalid == OnInvalid::Refuse {
-        return Err(Error::invalid(problems));
-    }
-    if !current.is_empty() {
-        let current = json!({ "revision": dossier.answers_revision, "answers": current });
-        return Err(Error { current: Some(current), ..Error::new(Kind::Stale, "stale") });
-    }
-    rows::save_answers(tx, permit, &changed, || work.id(), now).await?;
-    let revision = if changed.is_empty() { dossier.answers_revision } else { dossier.answers_revision + 1 };
-    let mut answers = BTreeMap::new();
-    for code in input.keys() {
-        let value = match changed.iter().find(|c| c.field == *code) {
-            Some(c) => c.value.clone(),
-            None => stored.get(code).and_then(|s| s.value.clone()),
-        };
-        answers.insert(code.clone(), value.unwrap_or(Value::Null));
-    }
-    Ok(SavedAnswers { revision, answers, problems })
 }

@@ -16,14 +16,20 @@ pub enum Kind {
     Forbidden,
     /// Nothing there, or nothing they may know of.
     NotFound,
+    /// An address that does not take this method.
+    WrongMethod,
     /// Not in this state or at this time.
     Conflict,
     /// Changed in the meantime.
     Stale,
     /// Too many bytes.
     TooLarge,
+    /// Too many bytes in the head of a request.
+    HeadTooLarge,
     /// A file of a kind that is not accepted.
     UnsupportedType,
+    /// A request that is none.
+    Malformed,
     /// A value is wrong.
     Invalid,
     /// Too often.
@@ -168,11 +174,12 @@ impl From<Denial> for Error {
             Denial::SignInFirst => Kind::SignInFirst,
             Denial::Hidden => Kind::NotFound,
             Denial::NotYours | Denial::DeclareFirst => Kind::Forbidden,
-            Denial::NotNow | Denial::Sealed { .. } | Denial::MarksSealed => Kind::Conflict,
+            Denial::NotNow | Denial::Sealed { .. } | Denial::MarksSealed | Denial::MarkingOver { .. } => Kind::Conflict,
         };
         let error = Self::new(kind, denial.code());
         match denial {
             Denial::Sealed { closes } => error.with("closes", ami_views::date_time(closes)),
+            Denial::MarkingOver { since } => error.with("since", ami_views::date_time(since)),
             _ => error,
         }
     }
@@ -192,6 +199,9 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Constraint(Constraint::OrganisationSiret) => Self::new(Kind::Conflict, "siret-registered"),
             DatabaseError::Constraint(Constraint::Invitation | Constraint::OfficerInvitation) => Self::new(Kind::Conflict, "invitation-exists"),
+            DatabaseError::Constraint(Constraint::DeliberationNumber) => {
+                Self::new(Kind::Conflict, "deliberation-exists")
+            }
             DatabaseError::Conflict { .. } => Self::new(Kind::Stale, "stale"),
             // Somebody else took the same label, seat, address or key at the same moment: whoever looks again finds it.
             DatabaseError::Constraint(

@@ -8,9 +8,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ami_database::Database;
+use ami_database::erasures::{self, Erasure};
 use ami_database::evidence as rows;
 use ami_database::journal::{self, Broken, Head};
 use ami_domain::deposit::sha256_hex;
+use ami_domain::policy::Action;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,6 +145,13 @@ pub enum Finding {
         /// The entry.
         seq: i64,
     },
+    /// Something was erased of which the journal does not tell.
+    Erasure {
+        /// When it says that this was.
+        at: Timestamp,
+        /// What.
+        subject: String,
+    },
 }
 
 /// What was checked, and what was found wrong.
@@ -154,6 +163,8 @@ pub struct Verification {
     pub pending: u64,
     /// Signed lines that were compared.
     pub signed: usize,
+    /// What was erased, by the one way there is.
+    pub erased: Vec<Erasure>,
     /// What is wrong, in order.
     pub findings: Vec<Finding>,
 }
@@ -168,6 +179,12 @@ pub async fn verify_journal(database: &Database, evidence: &Evidence) -> Result<
             // A call of a moment ago: its first act waits to be linked.
             Err(Broken::Missing) if verification.pending > 0 => {}
             Err(broken) => verification.findings.push(Finding::Chain { scope, broken }),
+        }
+    }
+    verification.erased = erasures::erased(conn).await?;
+    for erasure in &verification.erased {
+        if !journal::records(conn, Action::EraseDossier.code(), erasure.at, &erasure.subject).await? {
+            verification.findings.push(Finding::Erasure { at: erasure.at, subject: erasure.subject.clone() });
         }
     }
     let mut known = rows::keys(conn).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ami_database::calls::{self, Call};
 use ami_database::deposits::{self, Filed};
+use ami_database::places::Placed;
 use ami_database::{ConnectionTrait, DatabaseError};
 use ami_domain::call::CallDefinition;
 use ami_domain::deposit::Identity;
@@ -17,6 +18,7 @@ pub(crate) struct Filings {
     filed: BTreeMap<DossierId, Filed>,
     versions: BTreeMap<i64, Arc<CallDefinition>>,
     current: Arc<CallDefinition>,
+    current_version: i64,
 }
 
 impl Filings {
@@ -27,6 +29,12 @@ impl Filings {
         dossiers: impl IntoIterator<Item = DossierId>,
     ) -> Result<Self, DatabaseError> {
         Self::with_versions(conn, call, deposits::filed(conn, dossiers).await?).await
+    }
+
+    /// Of one dossier that was read with what counts of it.
+    pub(crate) async fn of_placed(conn: &impl ConnectionTrait, placed: &Placed) -> Result<Self, DatabaseError> {
+        let filed = placed.filed.clone().map(|filed| (placed.dossier.id, filed));
+        Self::with_versions(conn, &placed.call, filed.into_iter().collect()).await
     }
 
     /// Of every filed dossier.
@@ -40,7 +48,7 @@ impl Filings {
         filed: BTreeMap<DossierId, Filed>,
     ) -> Result<Self, DatabaseError> {
         let versions = calls::versions(conn, call, filed.values().map(|f| f.call_version)).await?;
-        Ok(Self { filed, versions, current: Arc::clone(&call.definition) })
+        Ok(Self { filed, versions, current: Arc::clone(&call.definition), current_version: call.version })
     }
 
     /// Who applied, as it was filed.
@@ -61,6 +69,11 @@ impl Filings {
     /// The call as it was when the dossier was filed.
     pub(crate) fn definition(&self, id: DossierId) -> &CallDefinition {
         self.filed.get(&id).and_then(|f| self.versions.get(&f.call_version)).unwrap_or(&self.current)
+    }
+
+    /// Its number.
+    pub(crate) fn version(&self, id: DossierId) -> i64 {
+        self.filed.get(&id).map_or(self.current_version, |f| f.call_version)
     }
 
     /// The dossier's number, as on its receipt.

@@ -1,12 +1,13 @@
 //! The jury: seats, declarations of conflicts, recusals, assignments, and how far marking is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ami_database::calls::Call;
+use ami_database::dossiers;
 use ami_database::jury as rows;
-use ami_database::{accounts, dossiers};
 use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::ids::{DossierId, SeatId};
+use ami_domain::ids::{CallId, DossierId, SeatId};
 use ami_domain::jury::{College, Recusal, RecusalOrigin, RecusalReason, RecusalScope, Seat, Voice, is_recused};
 use ami_domain::policy::{Action, AssignmentFacts, Subject, acts, decide, permit};
 use ami_domain::text;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, hold_call, load_call};
+use crate::{Actor, Arrival, Error, Problem, Result, Work, hold_call};
 
 /// A seat, for officers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -134,17 +135,14 @@ pub async fn page_seats(app: &Arrival, who: Option<&Actor>, code: &str, part: &P
 
 /// The jury with its progress.
 pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<SeatView>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadProgress, who, &Subject::call(call.facts(app.at)))?;
-    let seats = rows::seats(conn, call.id).await?;
-    let sheets = rows::sheet_counts(conn, call.id).await?;
-    let recusals = rows::recusals(conn, call.id).await?;
-    let people = accounts::names(conn, &seats.iter().map(|s| s.account).collect()).await?;
+    let seats = rows::seats_with_people(app.database.read(), call.id).await?;
+    let sheets = app.sheet_counts(call.id).await?;
+    let recusals = app.recusals(call.id).await?;
     Ok(seats
         .into_iter()
-        .map(|seat| {
-            let (name, email) = people.get(&seat.account).cloned().unwrap_or_default();
+        .map(|(seat, name, email)| {
             let (assigned, locked) = sheets.get(&seat.id).copied().unwrap_or_default();
             SeatView {
                 assigned,
@@ -162,6 +160,42 @@ pub async fn list_seats(app: &Arrival, who: Option<&Actor>, code: &str) -> Resul
             }
         })
         .collect())
+}
+
+/// How far the jury is.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Progress {
+    /// Seats.
+    pub seats: usize,
+    /// Of them, those that have not declared conflicts.
+    pub undeclared: usize,
+    /// Sheets asked for.
+    pub assigned: usize,
+    /// Sheets locked.
+    pub locked: usize,
+}
+
+/// How far the jury is, in four numbers.
+pub async fn show_progress(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Progress> {
+    let call = app.call(code).await?;
+    decide(Action::ReadProgress, who, &Subject::call(call.facts(app.at)))?;
+    let seats = rows::seats(app.database.read(), call.id).await?;
+    let sheets = app.sheet_counts(call.id).await?;
+    let of = |seat: &Seat| sheets.get(&seat.id).copied().unwrap_or_default();
+    Ok(Progress {
+        undeclared: seats.iter().filter(|seat| seat.declared_at.is_none()).count(),
+        assigned: seats.iter().map(|seat| of(seat).0).sum(),
+        locked: seats.iter().map(|seat| of(seat).1).sum(),
+        seats: seats.len(),
+    })
+}
+
+impl Arrival {
+    /// How many sheets each seat of a call was asked for, and how many of them are locked.
+    async fn sheet_counts(&self, call: CallId) -> Result<Arc<BTreeMap<SeatId, (usize, usize)>>> {
+        let load = async { Ok(Arc::new(rows::sheet_counts(self.database.read(), call).await?)) };
+        self.lately("sheets", call, load).await
+    }
 }
 
 fn recusal_view(r: &Recusal) -> RecusalView {
@@ -217,17 +251,7 @@ pub async fn list_assignments(
 /// How many dossiers may be assigned.
 pub async fn count_assignments(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<usize> {
     let (_, which) = assignable(app, who, code).await?;
-    let count = dossiers::count_filed(app.database.read(), &which).await?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-/// Which seat was asked for one admissible dossier.
-pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id: DossierId) -> Result<AssignmentRow> {
-    let (call, _) = assignable(app, who, code).await?;
-    let found = dossiers::find(app.database.read(), id).await?;
-    let found = found.filter(|d| d.call == call.id && d.state_name() == DossierStateName::Admissible);
-    let mut rows = assignment_rows(app, &call, &[found.ok_or_else(Error::not_found)?]).await?;
-    rows.pop().ok_or_else(Error::not_found)
+    app.count_filed(&which).await
 }
 
 /// The call, and which of its dossiers may be assigned.
@@ -235,7 +259,7 @@ pub async fn show_assignment(app: &Arrival, who: Option<&Actor>, code: &str, id:
 /// # Errors
 /// `sealed` before closing.
 async fn assignable(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<(Call, dossiers::Filed<'static>)> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadAssignments, who, &Subject::call(call.facts(app.at)))?;
     let which = dossiers::Filed { call: call.id, lot: None, state: Some(DossierStateName::Admissible) };
     Ok((call, which))
@@ -245,7 +269,7 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
     let conn = app.database.read();
     let seats = rows::seats(conn, call.id).await?;
     let asked = rows::asked(conn, filed.iter().map(|d| d.id)).await?;
-    let recusals = rows::recusals(conn, call.id).await?;
+    let recusals = app.recusals(call.id).await?;
     let filings = Filings::of(conn, call, filed.iter().map(|d| d.id)).await?;
     Ok(filed
         .iter()
@@ -277,67 +301,6 @@ async fn assignment_rows(app: &Arrival, call: &Call, filed: &[Dossier]) -> Resul
         .collect())
 }
 
-/// Asks a seat to mark dossiers, and takes the request for others back.
-///
-/// # Errors
-/// `assign-recused` for a dossier that the seat is excluded from, `assign-state` for one that is not admissible,
-/// `assign-locked` when a locked sheet would be taken away. Nothing changes then.
-pub async fn assign_dossiers(
-    app: &Arrival,
-    who: Option<&Actor>,
-    code: &str,
-    seat: SeatId,
-    add: &[DossierId],
-    remove: &[DossierId],
-) -> Result<()> {
-    let given = (code.to_owned(), seat, add.to_vec(), remove.to_vec());
-    app.write_once(who, given, |work, (code, seat, add, remove)| {
-        Box::pin(async move {
-            let (tx, seat) = (work.tx, *seat);
-            let call = hold_call(tx, code).await?;
-            let subject = Subject::call(call.facts(work.at())).with_seat(seat);
-            let permit = permit::<acts::AssignDossier>(work.who(), &subject)?;
-            if !rows::seats(tx.read(), call.id).await?.iter().any(|s| s.id == seat) {
-                return Err(Error::not_found());
-            }
-            let named = dossiers::some(tx.read(), add.iter().copied()).await?;
-            let recusals = rows::recusals(tx.read(), call.id).await?;
-            let sheets = rows::sheets_of_seat(tx.read(), seat, &call.definition.grid).await?;
-            for id in add {
-                let dossier = named.get(id).filter(|d| d.call == call.id && d.state_name().was_deposited());
-                let dossier = dossier.ok_or_else(Error::not_found)?;
-                let number = call.definition.dossier_number(dossier.number);
-                if dossier.state_name() != DossierStateName::Admissible {
-                    return Err(Error::new(Kind::Conflict, "assign-state").with("number", number));
-                }
-                if is_recused(&recusals, seat, *id, &dossier.lot) {
-                    return Err(Error::new(Kind::Conflict, "assign-recused").with("number", number));
-                }
-                if !sheets.iter().any(|s| s.dossier == *id) {
-                    rows::assign(tx, &permit, work.id(), *id, work.at()).await?;
-                }
-            }
-            for asked in &sheets {
-                if !remove.contains(&asked.dossier) {
-                    continue;
-                }
-                // Read again to be kept from its juror, who may lock it at this moment.
-                let sheet = rows::sheet_for_update(tx, asked.id, &call.definition.grid).await?;
-                // One that was signed and is being put right is no less its juror's opinion.
-                if sheet.is_some_and(|s| s.is_locked() || s.reopening().is_some()) {
-                    return Err(Error::new(Kind::Conflict, "assign-locked"));
-                }
-            }
-            rows::unassign(tx, &permit, remove, work.at()).await?;
-            let details = json!({ "seat": seat, "added": add, "removed": remove });
-            let subject = ("call", code.clone());
-            work.record(Some(call.id), Some(permit.by()), Action::AssignDossier, subject, details).await?;
-            Ok(())
-        })
-    })
-    .await
-}
-
 /// What a juror needs to declare conflicts.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeclarationView {
@@ -364,6 +327,8 @@ pub struct CandidateView {
     pub lot_label: String,
     /// Who applied.
     pub organisation: String,
+    /// The id of who applied: a conflict may be declared with all its dossiers at once.
+    pub organisation_id: Uuid,
 }
 
 fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
@@ -373,7 +338,7 @@ fn own_seat(who: Option<&Actor>, call: &Call) -> Result<SeatId> {
 /// The declaration of conflicts, before it is made.
 pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DeclarationView> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::DeclareConflicts, who, &Subject::call(call.facts(app.at)))?;
     let seat = own_seat(who, &call)?;
     let declared = rows::seats(conn, call.id).await?.iter().any(|s| s.id == seat && s.declared_at.is_some());
@@ -393,6 +358,7 @@ pub async fn show_declaration(app: &Arrival, who: Option<&Actor>, code: &str) ->
                 lot: d.lot.clone(),
                 lot_label: filings.lot_label(d),
                 organisation: filings.name(d.id),
+                organisation_id: d.organisation.uuid(),
             })
             .collect(),
     })
@@ -407,6 +373,9 @@ pub struct Conflict {
     /// One dossier.
     #[serde(default)]
     pub dossier: Option<Uuid>,
+    /// Every dossier that an organisation has filed in this call.
+    #[serde(default)]
+    pub organisation: Option<Uuid>,
     /// Why.
     #[schema(value_type = String)]
     pub reason: RecusalReason,
@@ -462,20 +431,33 @@ fn declared(
         if let Err(length) = text::bounded(&comment) {
             problems.push(Problem::too_long(&format!("/{i}"), length));
         }
-        match scope(call, filed, conflict) {
-            None => problems.push(wrong("conflict-scope")),
-            Some(scope) => recusals.push(Recusal {
-                id: work.id(),
-                seat,
-                scope,
-                reason: conflict.reason,
-                comment,
-                origin: RecusalOrigin::Declared,
-                at: work.at(),
-            }),
+        let scopes = scopes(call, filed, conflict);
+        if scopes.is_empty() {
+            problems.push(wrong("conflict-scope"));
         }
+        recusals.extend(scopes.into_iter().map(|scope| Recusal {
+            id: work.id(),
+            seat,
+            scope,
+            reason: conflict.reason,
+            comment: comment.clone(),
+            origin: RecusalOrigin::Declared,
+            at: work.at(),
+        }));
     }
     if problems.is_empty() { Ok(recusals) } else { Err(Error::invalid(problems)) }
+}
+
+/// What a conflict is about: a lot, a filed dossier, or every one that an organisation has filed.
+fn scopes(call: &Call, filed: &[Dossier], conflict: &Conflict) -> Vec<RecusalScope> {
+    match (conflict.organisation, &conflict.lot, conflict.dossier) {
+        (Some(id), None, None) => {
+            let theirs = filed.iter().filter(|d| d.organisation.uuid() == id);
+            theirs.map(|d| RecusalScope::Dossier(d.id)).collect()
+        }
+        (Some(_), ..) => vec![],
+        (None, ..) => scope(call, filed, conflict).into_iter().collect(),
+    }
 }
 
 /// The lot or the filed dossier that a conflict is about; none when it is not of this call, or not exactly one.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::accounts::{Invited, check_name, invite, read_email};
 use crate::members::MemberInput;
-use crate::{Actor, Arrival, Error, Kind, Result, Work, load_call};
+use crate::{Actor, Arrival, Error, Kind, Result, Work};
 
 /// Somebody who may create calls.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -140,7 +140,7 @@ async fn invited(
 /// Who runs a call, and who is invited to.
 pub async fn list_officers(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<OfficerView>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ListOfficers, who, &Subject::call(call.facts(app.at)))?;
     let officers = rows::of_call(conn, call.id).await?;
     let people = accounts::names(conn, &officers.iter().map(|o| o.account).collect()).await?;

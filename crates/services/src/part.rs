@@ -81,6 +81,23 @@ impl Part {
     }
 }
 
+impl Part {
+    /// The same of a list that others hold too.
+    ///
+    /// # Errors
+    /// `cursor` when it is not one that this list gave.
+    pub(crate) fn cut_of<T: Clone, K>(&self, list: &'static str, all: &[T], key: impl Fn(&T) -> K) -> Result<Page<T>>
+    where
+        K: Ord + Serialize + DeserializeOwned,
+    {
+        let begin = match self.after::<K>(list)? {
+            None => self.skip(),
+            Some(after) => all.partition_point(|item| key(item) <= after),
+        };
+        Ok(Page::of(list, self.limit, all.iter().skip(begin).take(self.limit + 1).cloned().collect(), key))
+    }
+}
+
 impl<T> Page<T> {
     /// From one item more than asked for, where there is one.
     pub(crate) fn of<K: Serialize>(list: &str, limit: usize, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Self {

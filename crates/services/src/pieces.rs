@@ -18,7 +18,7 @@ use tokio::io::AsyncRead;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Actor, Arrival, Error, Kind, Result, Work, about, about_for_seat, load_dossier, lock_dossier};
+use crate::{Actor, Arrival, Error, Kind, Result, Work, about, about_for_seat, lock_dossier};
 
 /// A file, as those who may open it see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -82,7 +82,7 @@ fn too_large(max: u64) -> Error {
 
 /// Whether a file may be sent to a slot: asked before anything of it is read.
 pub async fn may_upload(app: &Arrival, who: Option<&Actor>, id: DossierId, slot: &str) -> Result<()> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     let subject = about(app.at, &call, &dossier);
     decide(Action::ReadOwnDossier, who, &subject)?;
     decide(Action::EditDossier, who, &subject)?;
@@ -102,7 +102,7 @@ pub async fn upload_piece(
     given_name: &str,
     reader: impl AsyncRead,
 ) -> Result<PieceView> {
-    let (call, dossier) = load_dossier(app.database.read(), id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     let subject = about(app.at, &call, &dossier);
     decide(Action::ReadOwnDossier, who, &subject)?;
     decide(Action::EditDossier, who, &subject)?;
@@ -133,6 +133,7 @@ pub async fn upload_piece(
                     "file-damaged"
                 }
                 Refused::Macros => "file-macros",
+                Refused::ActivePdf => "file-active",
                 Refused::LegacyOffice => "file-old-office",
                 Refused::Unknown { .. } => "file-format",
             }));
@@ -274,8 +275,8 @@ pub async fn remove_piece(app: &Arrival, who: Option<&Actor>, id: DossierId, pie
 pub async fn open_piece(app: &Arrival, who: Option<&Actor>, piece: PieceId) -> Result<(PieceView, Opened)> {
     let conn = app.database.read();
     let found = rows::find_piece(conn, piece).await?.ok_or_else(Error::not_found)?;
-    let (call, dossier) = load_dossier(conn, found.dossier).await?;
-    let subject = about_for_seat(app.at, conn, who, &call, &dossier).await?;
+    let (call, dossier) = app.dossier(found.dossier).await?;
+    let subject = about_for_seat(app, who, &call, &dossier).await?;
     let mut definition = Arc::clone(&call.definition);
     if let Err(denial) = decide(Action::ReadOwnDossier, who, &subject) {
         let officer = decide(Action::ReviewDossier, who, &subject).is_ok();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::documents::NamedFile;
-use crate::{Actor, Arrival, Error, Result, Work, about, documents, load_dossier};
+use crate::{Actor, Arrival, Error, Result, Work, about, documents};
 
 /// The proof of a deposit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -303,7 +303,7 @@ async fn asked(
     version: Option<i64>,
 ) -> Result<(DepositId, Standing)> {
     let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
+    let (call, dossier) = app.dossier(id).await?;
     decide(Action::ReadOwnDossier, who, &about(app.at, &call, &dossier))?;
     let lines = deposits::of_dossier(conn, id).await?;
     let found = lines.iter().find(|line| version.is_none_or(|v| v == line.version)).ok_or_else(Error::not_found)?;

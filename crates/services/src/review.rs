@@ -1,15 +1,17 @@
 //! Filed dossiers, as the authority and the jury read them, and the authority's check of admissibility.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ami_database::calls::Call;
 use ami_database::deposits;
 use ami_database::dossiers as rows;
+use ami_database::places::Placed;
 use ami_domain::answer::Answer;
 use ami_domain::call::Class;
 use ami_domain::completeness;
 use ami_domain::dossier::{Admissibility, Dossier, DossierError, DossierState, DossierStateName, InadmissibleReason};
-use ami_domain::ids::DossierId;
+use ami_domain::ids::{CallId, DossierId};
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,9 +24,7 @@ use crate::filed::Filings;
 use crate::organisations::OrganisationView;
 use crate::part::{Page, Part};
 use crate::pieces::PieceView;
-use crate::{
-    Actor, Arrival, Error, Kind, Problem, Result, about, about_for_seat, load_call, load_dossier, lock_dossier,
-};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, about, about_for_seat, lock_dossier};
 
 /// How many dossiers a lot has: all that the authority knows before closing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -47,10 +47,9 @@ pub struct LotCounts {
 
 /// Counts dossiers by lot.
 pub async fn count_dossiers(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<LotCounts>> {
-    let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::CountDossiers, who, &Subject::call(call.facts(app.at)))?;
-    let counts = rows::counts(conn, call.id).await?;
+    let counts = app.counts(call.id).await?;
     Ok(call
         .definition
         .lots
@@ -135,7 +134,7 @@ impl FiledFilter<'_> {
 /// # Errors
 /// `sealed` before closing.
 async fn unsealed(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ListFiled, who, &Subject::call(call.facts(app.at)))?;
     Ok(call)
 }
@@ -185,11 +184,30 @@ pub async fn count_filed(
     filter: &FiledFilter<'_>,
 ) -> Result<(usize, usize)> {
     let call = unsealed(app, who, code).await?;
-    let conn = app.database.read();
-    let kept = rows::count_filed(conn, &filter.of(&call)?).await?;
-    let all = rows::count_filed(conn, &FiledFilter::default().of(&call)?).await?;
-    Ok((usize::try_from(kept).unwrap_or(usize::MAX), usize::try_from(all).unwrap_or(usize::MAX)))
+    let which = filter.of(&call)?;
+    Ok((app.count_filed(&which).await?, app.count_filed(&rows::Filed { lot: None, state: None, ..which }).await?))
 }
+
+impl Arrival {
+    /// How many dossiers each lot of a call has in each state.
+    async fn counts(&self, call: CallId) -> Result<Arc<Counts>> {
+        let load = async { Ok(Arc::new(rows::counts(self.database.read(), call).await?)) };
+        self.lately("dossiers", call, load).await
+    }
+
+    /// How many filed dossiers there are of a kind.
+    pub(crate) async fn count_filed(&self, which: &rows::Filed<'_>) -> Result<usize> {
+        let counts = self.counts(which.call).await?;
+        let filed = counts.iter().filter(|((lot, state), _)| {
+            *state != DossierStateName::Draft
+                && which.lot.is_none_or(|of| of == lot)
+                && which.state.is_none_or(|of| of == *state)
+        });
+        Ok(filed.map(|(_, n)| usize::try_from(*n).unwrap_or(usize::MAX)).sum())
+    }
+}
+
+type Counts = BTreeMap<(String, DossierStateName), u64>;
 
 /// A part of some filed dossiers, by number.
 pub(crate) async fn page_of_filed(app: &Arrival, which: &rows::Filed<'_>, part: &Part) -> Result<Page<Dossier>> {
@@ -243,15 +261,15 @@ pub struct FiledDossier {
 /// A filed dossier, for an officer after closing or a juror it was assigned to.
 pub async fn show_filed(app: &Arrival, who: Option<&Actor>, id: DossierId) -> Result<FiledDossier> {
     let conn = app.database.read();
-    let (call, dossier) = load_dossier(conn, id).await?;
-    let subject = about_for_seat(app.at, conn, who, &call, &dossier).await?;
+    let Placed { call, dossier, filed } = app.placed(id).await?;
+    let subject = about_for_seat(app, who, &call, &dossier).await?;
     let officer = decide(Action::ReviewDossier, who, &subject).is_ok();
     if !officer {
         decide(Action::ReadAssigned, who, &subject)?;
     }
     app.note_reading(who, "dossier", id);
     let loaded = load_filed(conn, call, dossier).await?;
-    let today = if officer { deposits::filed_of(conn, id).await? } else { None };
+    let today = filed.filter(|_| officer);
     let definition = &*loaded.definition;
     let shown = |hidden: bool| officer || !hidden;
     let visible = |code: &str| officer || definition.form.shown_to_jury(code);

@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::calls::{CallSummary, summary};
 use crate::decisions::Grounds;
 use crate::writing::published_definition;
-use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result, load_call};
+use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result};
+use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result};
 
 /// Something that a step would leave unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -120,7 +121,7 @@ pub async fn advance_call(
         })
     })
     .await?;
-    Ok(summary(app, &load_call(app.database.read(), code).await?))
+    Ok(summary(app, &app.call(code).await?))
 }
 
 fn to_finish(left: &[Unfinished]) -> Error {
@@ -146,7 +147,7 @@ fn refusal(error: AdvanceError) -> Error {
 /// The steps that an officer may take, with what each would leave unfinished.
 pub async fn next_steps(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<Step>> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::AdvanceCall, who, &Subject::call(call.facts(app.at)))?;
     let mut steps = Vec::new();
     for &state in call.state.next() {

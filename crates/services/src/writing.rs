@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::calls::{CallSummary, CallView, summary};
 use crate::steps::advance_call;
-use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, load_call, outbox};
+use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, outbox};
 
 /// What a call may be begun from, by name: the files are the program's own.
 pub const MODELS: [(&str, &str); 3] = [
@@ -197,7 +197,7 @@ pub struct Writing {
 /// What is being written of a call, with what is wrong in it.
 pub async fn show_writing(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Writing> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadWholeCall, who, &Subject::call(call.facts(app.at)))?;
     let kept = rows::find_draft(conn, call.id).await?;
     let prepared = kept.is_some() && call.version > 0;
@@ -222,7 +222,7 @@ pub async fn check_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Resul
 /// one), to everyone else the rules.
 pub async fn export_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<(String, i64)> {
     let conn = app.database.read();
-    let call = load_call(conn, code).await?;
+    let call = app.call(code).await?;
     let subject = Subject::call(call.facts(app.at));
     decide(Action::ReadCall, who, &subject)?;
     let draft = match rows::find_draft(conn, call.id).await?.filter(|_| call.version == 0) {
@@ -254,7 +254,7 @@ pub async fn import_draft(
     file: &str,
     seen: Option<i64>,
 ) -> Result<(CheckView, i64)> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::EditCall, who, &Subject::call(call.facts(app.at)))?;
     if call.version > 0 {
         return Err(Error::new(Kind::Conflict, "call-published"));
@@ -275,7 +275,7 @@ pub async fn replace_by_file(
     file: &str,
     seen: Option<i64>,
 ) -> Result<i64> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::EditCall, who, &Subject::call(call.facts(app.at)))?;
     save(app, who, code, seen, Part::Whole(read_toml(file, "/toml")?)).await
 }
@@ -511,7 +511,7 @@ pub async fn correct_call(
     file: Option<&str>,
     seen: Option<i64>,
 ) -> Result<Corrected> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::CorrectCall, who, &Subject::call(call.facts(app.at)))?;
     let notice = text::clean(notice);
     if notice.is_empty() {

@@ -106,9 +106,12 @@ pub enum Refused {
         /// Media type that the bytes look like, if any: `image/heif`, `video/mp4`…
         guessed: Option<&'static str>,
     },
-    /// The PDF is encrypted: it needs a password, or restricts what may be done with it.
-    #[error("the PDF is protected")]
+    /// The PDF opens with a password only.
+    #[error("the PDF is protected by a password")]
     EncryptedPdf,
+    /// The PDF runs a script or a program.
+    #[error("the PDF runs a script or a program")]
+    ActivePdf,
     /// The PDF has no end, or no table of contents of its objects.
     #[error("the PDF is incomplete")]
     TruncatedPdf,
@@ -141,6 +144,7 @@ impl Refused {
         match self {
             Self::Unknown { .. } => "file.unknown_type",
             Self::EncryptedPdf => "file.pdf_encrypted",
+            Self::ActivePdf => "file.pdf_active",
             Self::TruncatedPdf => "file.pdf_truncated",
             Self::TruncatedImage => "file.image_truncated",
             Self::EncryptedOffice => "file.office_encrypted",

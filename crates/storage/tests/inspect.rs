@@ -5,7 +5,8 @@
 mod builders;
 
 use ami_storage::{Format, InspectError, Refused, inspect};
-use builders::{Pdf, archive, jpeg, office, ole, open_document, png};
+use builders::{Pdf, archive, document, jpeg, office, ole, open_document, png};
+use lopdf::{Object, dictionary};
 
 async fn judge(bytes: &[u8]) -> Result<Format, Refused> {
     let home = tempfile::TempDir::new().unwrap();
@@ -98,8 +99,50 @@ async fn pdfs_that_only_look_encrypted_or_damaged() {
         ("long table", Pdf::long_table("").finish()),
         ("link to nowhere", Pdf::table("/Prev 9").finish()),
         ("loop", Pdf::looping().finish()),
+        ("padding to the end of a block", [&*Pdf::table("").finish(), &*vec![0; 70_000]].concat()),
+        ("blank lines", [&*Pdf::table("").finish(), &b"\r\n".repeat(900)[..]].concat()),
         ("trailing lines", [&*Pdf::table("").finish(), b"\r\n\0\0\0\r\n"].concat()),
         ("header pushed down", [b"From: scanner\r\n", &*Pdf::table("").finish()].concat()),
+    ] {
+        assert_eq!(judge(&bytes).await, Ok(Format::Pdf), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_pdf_that_only_restricts_what_readers_may_do_opens_for_anybody() {
+    assert_eq!(judge(&document(None, false, Some(("owner", "")))).await, Ok(Format::Pdf));
+    assert_eq!(judge(&document(None, false, Some(("owner", "user")))).await, Err(Refused::EncryptedPdf));
+    let script = dictionary! { "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
+    let hidden = document(Some(script), false, Some(("owner", "")));
+    assert_eq!(judge(&hidden).await, Err(Refused::ActivePdf), "a script in a restricted document");
+}
+
+#[tokio::test]
+async fn pdfs_that_run_something() {
+    let script =
+        || dictionary! { "Type" => "Action", "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
+    let launch = dictionary! { "S" => "Launch", "F" => Object::string_literal("calc.exe") };
+    let next = dictionary! { "S" => "GoTo", "Next" => Object::Dictionary(launch.clone()) };
+    let old = [&*document(Some(script()), false, None), &*Pdf::table("").finish()].concat();
+    for (what, bytes) in [
+        ("script", document(Some(script()), false, None)),
+        ("packed script", document(Some(script()), true, None)),
+        ("program", document(Some(launch), true, None)),
+        ("after a jump", document(Some(next), false, None)),
+        (
+            "escaped",
+            [&b"%PDF-1.7\n9 0 obj\n<< /S /J#61vaScript >>\nendobj\n"[..], &Pdf::table("").finish()[9..]].concat(),
+        ),
+        ("of an older version", old),
+    ] {
+        assert_eq!(judge(&bytes).await, Err(Refused::ActivePdf), "{what}");
+    }
+    let jump = dictionary! { "S" => "GoTo", "D" => Object::string_literal("chapter 1") };
+    for (what, bytes) in [
+        ("jump", document(Some(jump.clone()), false, None)),
+        ("packed jump", document(Some(jump), true, None)),
+        ("the word in a text", Pdf::with_content("", "BT (/JavaScript /S /Launch) Tj ET").finish()),
+        ("an object in a text", Pdf::with_content("", "BT ( /S /JavaScript /JS ) Tj ET").finish()),
     ] {
         assert_eq!(judge(&bytes).await, Ok(Format::Pdf), "{what}");
     }

@@ -29,6 +29,12 @@ fn words(day: Date) -> String {
     format!("{weekday} {number} {month} {}", day.year())
 }
 
+/// `15 mars 2027`, as a letter says it.
+pub fn civil(day: Date) -> String {
+    let words = words(day);
+    words.split_once(' ').map_or_else(String::new, |(_, rest)| rest.to_owned())
+}
+
 /// `lundi 15 mars 2027`, in Europe/Paris.
 pub fn date(at: Timestamp) -> String {
     words(at.to_zoned_datetime(time_zone()).date())
@@ -48,6 +54,16 @@ pub fn date_time(at: Timestamp) -> String {
         minutes / 60,
         minutes % 60
     )
+}
+
+/// `14 h 03`, in Europe/Paris.
+pub fn hour(at: Timestamp) -> String {
+    let zoned = at.to_zoned_datetime(time_zone());
+    format!("{}\u{a0}h\u{a0}{:02}", zoned.hour(), zoned.minute())
+}
+
+pub(crate) fn hour_filter(text: &str) -> String {
+    text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), hour)
 }
 
 pub(crate) fn date_filter(text: &str) -> String {
@@ -134,11 +150,13 @@ fn spaced(text: &str, groups: &[usize]) -> String {
     parts.join("\u{a0}")
 }
 
-pub(crate) fn siret(text: &str) -> String {
+/// `229 300 082 00018`.
+pub fn siret(text: &str) -> String {
     spaced(text, &[3, 3, 3, 5])
 }
 
-pub(crate) fn iban(text: &str) -> String {
+/// `FR76 3000 …`: in groups of four.
+pub fn iban(text: &str) -> String {
     spaced(text, &[4, 4, 4, 4, 4, 4, 3])
 }
 

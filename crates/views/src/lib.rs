@@ -22,7 +22,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assets::{Asset, asset, assets};
-pub use format::{date, date_time, fixed, integer, money, percent, size};
+pub use format::{civil, date, date_time, fixed, hour, iban, integer, money, percent, siret, size};
 
 static_loader! {
     static LOCALES = {
@@ -61,11 +61,28 @@ pub fn message(key: &str, args: &[(&'static str, String)]) -> Option<String> {
     LOCALES.try_lookup_with_args(&FRENCH, key, &args)
 }
 
+/// A code of some kind in words, such as `decision` and `without_outcome`; the code itself where no locale has a word for it.
+pub fn word(kind: &str, code: &str) -> String {
+    message(&format!("{kind}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
+}
+
 /// Every template, checked.
 #[derive(Debug)]
 pub struct Views {
     environment: Environment<'static>,
 }
+
+/// The middle of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Middle {
+    /// Its title, as HTML.
+    pub title: String,
+    /// What stands inside `<main>`, as HTML.
+    pub body: String,
+}
+
+/// Where the middle of every page begins.
+const MAIN: &str = "<main id=\"contenu\" class=\"wrap\">";
 
 /// A written e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +111,7 @@ impl Views {
         environment.add_function("asset", |name: String| assets::url(&name));
         environment.add_filter("date", format::date_filter);
         environment.add_filter("datetime", format::date_time_filter);
+        environment.add_filter("hour", format::hour_filter);
         environment.add_function("plural", format::plural);
         environment.add_filter("money", format::money);
         environment.add_filter("short", format::short_filter);
@@ -121,6 +139,25 @@ impl Views {
             Some((_, "html")) => typeset::typeset(&text),
             _ => text,
         })
+    }
+
+    /// The middle of a page, to be kept and shown to several people, each within their own [`Views::frame`]: the context's
+    /// `chrome` is nobody's.
+    pub fn middle(&self, template: &str, context: &impl Serialize) -> Result<Middle, ViewError> {
+        let page = self.page(template, context)?;
+        let (before, rest) = page.split_once(MAIN).unwrap_or(("", &page));
+        let body = rest.rsplit_once("</main>").map_or(rest, |(body, _)| body);
+        let title = before.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+        Ok(Middle { title: title.map_or("", |(title, _)| title).to_owned(), body: body.to_owned() })
+    }
+
+    /// What stands before and after the middle of a page with this title: `context` holds `chrome` alone.
+    pub fn frame(&self, title: &str, context: &impl Serialize) -> Result<(String, String), ViewError> {
+        let page = self.page("layout.html", context)?;
+        let (before, after) = page.rsplit_once("</main>").unwrap_or((&page, ""));
+        let (head, rest) = before.split_once("<title>").unwrap_or((before, ""));
+        let rest = rest.split_once("</title>").map_or("", |(_, rest)| rest);
+        Ok((format!("{head}<title>{title}</title>{rest}"), format!("</main>{after}")))
     }
 
     /// Writes an e-mail: the template's first line is `Objet : …`.

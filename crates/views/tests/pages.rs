@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ami_domain::call::{CallState, Phase};
 use ami_domain::decision::{DecisionKind, Stale};
+use ami_domain::deliberation::{DecisionStage, DeliberationStage};
 use ami_domain::dossier::{DossierStateName, InadmissibleReason};
 use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_views::Views;
@@ -166,6 +167,8 @@ fn every_word_of_the_domain_has_its_french() {
     keys.extend(words("inadmissible", &InadmissibleReason::ALL.map(InadmissibleReason::as_str)));
     keys.extend(words("decision", &DecisionKind::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>()));
     keys.extend(words("stale", &Stale::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
+    keys.extend(words("deliberation", &DeliberationStage::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
+    keys.extend(words("stage", &DecisionStage::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
     keys.extend(words("college", &College::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>()));
     keys.extend(words("voice", &Voice::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>()));
     keys.extend(words("reason", &RecusalReason::ALL.iter().map(|r| r.as_str()).collect::<Vec<_>>()));

@@ -5,6 +5,7 @@
 //! (Debian, as root) and named otherwise; what could not run is listed last, and fails under `CI=true`.
 
 mod bench;
+mod http;
 mod postgres;
 mod steps;
 
@@ -26,14 +27,25 @@ enum Command {
     /// Writes the generated files again: the API's description and the tables of the policy and of the routes.
     Generate,
     /// Prints the scoring engine's times, beside those of the field's packages where a Python has them.
-    Bench,
+    Bench {
+        /// What else is timed in its place.
+        #[command(subcommand)]
+        what: Option<Timed>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Timed {
+    /// Pages, API and saving of the built program under load, on a large call.
+    Http(http::HttpArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test => steps::test(),
         Command::Generate => steps::generate(),
-        Command::Bench => bench::bench(),
+        Command::Bench { what: None } => bench::bench(),
+        Command::Bench { what: Some(Timed::Http(args)) } => http::bench(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

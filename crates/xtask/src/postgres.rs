@@ -27,8 +27,18 @@ fn is_root() -> bool {
 }
 
 impl Cluster {
-    /// Makes and starts one. PostgreSQL refuses to run as root, so there it runs as its own user.
+    /// Makes and starts one that is quick and forgets at a power cut. PostgreSQL refuses to run as root, so there it runs as its
+    /// own user.
     pub(crate) fn start(binaries: &Path) -> Result<Self, String> {
+        Self::start_with(binaries, "-c fsync=off")
+    }
+
+    /// The same, with what was acknowledged on the disk.
+    pub(crate) fn durable(binaries: &Path) -> Result<Self, String> {
+        Self::start_with(binaries, "-c fsync=on -c shared_buffers=256MB")
+    }
+
+    fn start_with(binaries: &Path, settings: &str) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("ami-pg-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
         let cluster = Self { binaries: binaries.to_owned(), folder, as_postgres: is_root() };
@@ -43,8 +53,7 @@ impl Cluster {
             .arg("--no-sync")
             .arg("-D")
             .arg(&data))?;
-        let options =
-            format!("-k {} -c listen_addresses= -c fsync=off -c max_connections=300", cluster.folder.display());
+        let options = format!("-k {} -c listen_addresses= {settings} -c max_connections=300", cluster.folder.display());
         let log = cluster.folder.join("log");
         run(cluster.command("pg_ctl").args(["-w", "start", "-o", &options]).arg("-D").arg(&data).arg("-l").arg(log))?;
         Ok(cluster)

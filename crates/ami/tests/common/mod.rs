@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses its own part of this module")]
 
+mod described;
 pub(crate) mod jury;
 
 use std::net::Ipv4Addr;
@@ -224,6 +225,7 @@ impl World {
         assert_ne!(answer.status(), Status::InternalServerError, "{method} {path}");
         let etag = answer.headers().get_one("ETag").map(str::to_owned);
         let disposition = answer.headers().get_one("Content-Disposition").map(str::to_owned);
+        described::assert_described(method, path, status, answer.content_type().as_ref());
         Got { status, etag, disposition, bytes: answer.into_bytes().await.unwrap_or_default() }
     }
 

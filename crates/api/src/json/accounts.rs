@@ -75,7 +75,7 @@ struct NewPassword {
 }
 
 /// Signs in.
-#[utoipa::path(tag = "comptes", request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Credentials, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody), (status = 403, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/session", data = "<body>")]
 async fn sign_in(
     app: &Arrived,
@@ -91,7 +91,7 @@ async fn sign_in(
 }
 
 /// Exchanges a refresh token for new tokens.
-#[utoipa::path(tag = "comptes", request_body = RefreshToken, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = RefreshToken, responses((status = 200, body = SignedIn), (status = 401, body = crate::answer::ProblemBody)))]
 #[post("/session/refresh", data = "<body>")]
 async fn refresh(app: &Arrived, body: OpenBody<RefreshToken>) -> Api<SignedIn> {
     Ok(Answer::ok(services::refresh(app, &body.0.refresh_token).await?))
@@ -113,7 +113,7 @@ async fn me(app: &Arrived, who: Who) -> Api<Me> {
 }
 
 /// Makes an account; the address is confirmed by a message.
-#[utoipa::path(tag = "comptes", request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = NewAccount, responses((status = 202), (status = 422, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/accounts", data = "<body>")]
 async fn sign_up(app: &Arrived, from: Peer, body: OpenBody<NewAccount>) -> Result<Status, ApiError> {
     services::sign_up(app, &body.0.email, &body.0.name, &body.0.password, from.0).await?;
@@ -121,7 +121,7 @@ async fn sign_up(app: &Arrived, from: Peer, body: OpenBody<NewAccount>) -> Resul
 }
 
 /// Confirms an address.
-#[utoipa::path(tag = "comptes", request_body = Token, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Token, responses((status = 204), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/accounts/confirmation", data = "<body>")]
 async fn confirm(app: &Arrived, body: OpenBody<Token>) -> Result<Status, ApiError> {
     services::confirm_email(app, &body.0.token).await?;
@@ -129,7 +129,7 @@ async fn confirm(app: &Arrived, body: OpenBody<Token>) -> Result<Status, ApiErro
 }
 
 /// Sends another link in place of one to confirm an address that came too late.
-#[utoipa::path(tag = "comptes", request_body = Token, responses((status = 202), (status = 429, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Token, responses((status = 202), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/accounts/confirmation/link", data = "<body>")]
 async fn renew_link(app: &Arrived, from: Peer, body: OpenBody<Token>) -> Result<Status, ApiError> {
     services::request_new_link(app, &body.0.token, from.0).await?;
@@ -137,7 +137,7 @@ async fn renew_link(app: &Arrived, from: Peer, body: OpenBody<Token>) -> Result<
 }
 
 /// Asks for a link to choose another password.
-#[utoipa::path(tag = "comptes", request_body = Address, responses((status = 202), (status = 429, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = Address, responses((status = 202), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/accounts/password-reset", data = "<body>")]
 async fn request_reset(app: &Arrived, from: Peer, body: OpenBody<Address>) -> Result<Status, ApiError> {
     services::request_password_reset(app, &body.0.email, from.0).await?;
@@ -145,7 +145,7 @@ async fn request_reset(app: &Arrived, from: Peer, body: OpenBody<Address>) -> Re
 }
 
 /// Chooses a password with a token.
-#[utoipa::path(tag = "comptes", request_body = NewPassword, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "comptes", security(()), request_body = NewPassword, responses((status = 204), (status = 422, body = crate::answer::ProblemBody)))]
 #[put("/accounts/password", data = "<body>")]
 async fn choose_password(
     app: &Arrived,
@@ -265,7 +265,7 @@ async fn members(app: &Arrived, who: Who, id: Id) -> Api<Items<MemberView>> {
 }
 
 /// Invites somebody, who gets a message and is a member once they accept.
-#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = MemberInput, responses((status = 201, body = Items<MemberView>), (status = 409, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "structures", params(("id" = String, Path)), request_body = MemberInput, responses((status = 201, body = Items<MemberView>), (status = 409, body = crate::answer::ProblemBody), (status = 429, body = crate::answer::ProblemBody)))]
 #[post("/organisations/<id>/members", data = "<body>")]
 async fn invite_member(app: &Arrived, who: Who, id: Id, body: Body<MemberInput>) -> Api<Items<MemberView>> {
     let members = member_services::invite_member(app, who.actor(), id.get(), &body.0).await?;

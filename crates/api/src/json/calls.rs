@@ -50,7 +50,7 @@ struct NewState {
 }
 
 /// The calls one may see.
-#[utoipa::path(tag = "appels", params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<CallSummary>)))]
+#[utoipa::path(tag = "appels", security((), ("bearer" = [])), params(("limit" = Option<i64>, Query, minimum = 1, maximum = 500), ("cursor" = Option<String>, Query)), responses((status = 200, body = Listing<CallSummary>)))]
 #[get("/calls")]
 async fn list(app: &Arrived, who: Who, part: Listed) -> Api<Listing<CallSummary>> {
     Ok(Answer::ok(services::page_calls(app, who.actor(), &part.0).await?.into()))

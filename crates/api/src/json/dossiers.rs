@@ -1,12 +1,14 @@
 //! Dossiers, their answers, files, deposits and admissibility.
 
 use ami_domain::dossier::InadmissibleReason;
-use ami_services::deposits;
+use ami_domain::pieces::Format;
+use ami_services::answers::{self, OnInvalid, SavedAnswers};
 use ami_services::documents::NamedFile;
-use ami_services::dossiers::{self as services, DossierSummary, DossierView, OnInvalid, SavedAnswers};
+use ami_services::dossiers::{self as services, DossierSummary, DossierView};
 use ami_services::pieces::{self, PieceView};
 use ami_services::receipts::{self, Receipt};
-use ami_services::{Kind, review};
+use ami_services::review::{self, FiledDossier};
+use ami_services::{Kind, deposits, discards, reading};
 use rocket::data::Data;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
@@ -35,8 +37,11 @@ pub(super) fn routes() -> Vec<Route> {
         begin_change,
         drop_change,
         withdraw,
+        discard,
+        restore,
         receipt,
         receipt_pdf,
+        dossier_pdf,
         examine
     ]
 }
@@ -76,19 +81,27 @@ async fn mine(app: &Arrived, who: Who) -> Api<Items<DossierSummary>> {
     Ok(Answer::ok(Items { items: services::list_mine(app, who.actor()).await? }))
 }
 
+/// What a reader may see of a dossier.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Shown {
+    /// Its applicant.
+    Own(Box<DossierView>),
+    /// An officer after closing, or a juror who was asked for it.
+    Filed(Box<FiledDossier>),
+}
+
 /// A dossier: whole for its applicant; as filed for an officer after closing or a juror it was assigned to.
-#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 404, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = Shown), (status = 404, body = crate::answer::ProblemBody)))]
 #[get("/dossiers/<id>")]
-async fn show(app: &Arrived, who: Who, id: Id) -> Api<Value> {
+async fn show(app: &Arrived, who: Who, id: Id) -> Api<Shown> {
     match services::show_dossier(app, who.actor(), id.get()).await {
         Ok(view) => {
             let revision = view.revision;
-            let body = serde_json::to_value(view).map_err(ami_services::Error::internal)?;
-            Ok(Answer::ok(body).tagged(revision))
+            Ok(Answer::ok(Shown::Own(Box::new(view))).tagged(revision))
         }
         Err(error) if error.kind == Kind::NotFound => {
-            let filed = review::show_filed(app, who.actor(), id.get()).await?;
-            Ok(Answer::ok(serde_json::to_value(filed).map_err(ami_services::Error::internal)?))
+            Ok(Answer::ok(Shown::Filed(Box::new(review::show_filed(app, who.actor(), id.get()).await?))))
         }
         Err(error) => Err(error.into()),
     }
@@ -104,7 +117,7 @@ async fn save_answers(
     if_match: IfMatch,
     body: Body<Map<String, Value>>,
 ) -> Api<SavedAnswers> {
-    let saved = services::save_answers(app, who.actor(), id.get(), if_match.0, &body.0, OnInvalid::Refuse).await?;
+    let saved = answers::save_answers(app, who.actor(), id.get(), if_match.0, &body.0, OnInvalid::Refuse).await?;
     let revision = saved.revision;
     Ok(Answer::ok(saved).tagged(revision))
 }
@@ -168,15 +181,15 @@ pub(crate) struct Content {
 impl<'r> Responder<'r, 'static> for Content {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let inline = self.view.shown_inline;
+        // Whatever the file holds, it runs nothing and reaches nothing of ours. A browser's PDF viewer stays empty in a sandbox; it
+        // has one of its own.
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+        let sandbox = if self.view.format == Format::Pdf { "" } else { "sandbox; " };
         Response::build()
             .header(Header::new("Content-Type", self.view.format.media_type()))
             .header(Header::new("Content-Length", self.object.size.to_string()))
             .header(Header::new("Content-Disposition", disposition(&self.view.name, inline)))
-            // Whatever the file holds, it runs nothing and reaches nothing of ours.
-            .header(Header::new(
-                "Content-Security-Policy",
-                "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
-            ))
+            .header(Header::new("Content-Security-Policy", format!("{sandbox}{policy}")))
             .streamed_body(self.object.reader)
             .ok()
     }
@@ -235,6 +248,23 @@ async fn withdraw(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
     Ok(Status::NoContent)
 }
 
+/// Throws a draft away: it counts no more. `POST /dossiers/{id}/restoration` takes that back for a week.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
+#[delete("/dossiers/<id>")]
+async fn discard(app: &Arrived, who: Who, id: Id) -> Result<Status, ApiError> {
+    discards::discard_dossier(app, who.actor(), id.get()).await?;
+    Ok(Status::NoContent)
+}
+
+/// Takes back, within a week, that a draft was thrown away or that a dossier was withdrawn before closing.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path)), responses((status = 200, body = DossierView), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/dossiers/<id>/restoration")]
+async fn restore(app: &Arrived, who: Who, id: Id) -> Api<DossierView> {
+    let back = discards::restore_dossier(app, who.actor(), id.get()).await?;
+    let revision = back.revision;
+    Ok(Answer::ok(back).tagged(revision))
+}
+
 /// The last receipt, or that of a version.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, body = Receipt)))]
 #[get("/dossiers/<id>/receipt?<version>")]
@@ -247,6 +277,14 @@ async fn receipt(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Api<R
 #[get("/dossiers/<id>/receipt.pdf?<version>")]
 async fn receipt_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
     let NamedFile { name, bytes } = receipts::receipt_pdf(app, who.actor(), id.get(), version).await?;
+    Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
+}
+
+/// The dossier whole as PDF, for its applicant: the draft while there is one, else what was filed; or one of its deposits.
+#[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("version" = Option<i64>, Query)), responses((status = 200, content_type = "application/pdf")))]
+#[get("/dossiers/<id>/dossier.pdf?<version>")]
+async fn dossier_pdf(app: &Arrived, who: Who, id: Id, version: Option<i64>) -> Result<Download, ApiError> {
+    let NamedFile { name, bytes } = reading::dossier_pdf(app, who.actor(), id.get(), version).await?;
     Ok(Download { bytes, name, kind: ContentType::PDF, inline: false })
 }
 

@@ -1,6 +1,8 @@
 //! The jury and its score sheets.
 
+use ami_services::assigning::{self, ProposalSpec, ProposalView, SeatChange};
 use ami_services::jury::{self as services, AssignmentRow, Conflict, DeclarationView, Invitation, SeatView};
+use ami_services::locking::{self, LockPreview};
 use ami_services::presiding::{self, SheetLine};
 use ami_services::sheets::{self as sheet_services, SheetChanges, SheetSummary, SheetView};
 use rocket::http::Status;
@@ -20,6 +22,9 @@ pub(super) fn routes() -> Vec<Route> {
         invite,
         assignments,
         assign,
+        assign_many,
+        propose,
+        apply,
         declaration,
         declare,
         recuse,
@@ -27,7 +32,9 @@ pub(super) fn routes() -> Vec<Route> {
         call_sheets,
         show_sheet,
         write_sheet,
+        preview_lock,
         lock_sheet,
+        ask_reopening,
         reopen_sheet
     ]
 }
@@ -38,14 +45,17 @@ struct Made {
 }
 
 #[derive(Deserialize, ToSchema)]
-struct Assignment {
-    seat: Uuid,
-    /// Dossiers to mark.
-    #[serde(default)]
-    add: Vec<Uuid>,
-    /// Dossiers no longer to mark.
-    #[serde(default)]
-    remove: Vec<Uuid>,
+struct Changes {
+    /// All of them or none.
+    changes: Vec<SeatChange>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Application {
+    #[serde(flatten)]
+    spec: ProposalSpec,
+    /// Of the proposal that was looked at.
+    digest: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -59,6 +69,16 @@ struct Declaration {
 struct Reason {
     #[serde(default)]
     reason: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Reopening {
+    #[serde(default)]
+    reason: String,
+    /// Until when it may be put right and locked; a week, unless marking lasts longer.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<jiff::Timestamp>,
 }
 
 /// The jury with its progress.
@@ -83,12 +103,33 @@ async fn assignments(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<L
 }
 
 /// Asks a seat for sheets, or takes requests back.
-#[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Assignment, responses((status = 204)))]
+#[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = SeatChange, responses((status = 204)))]
 #[post("/calls/<code>/assignments", data = "<body>")]
-async fn assign(app: &Arrived, who: Who, code: &str, body: Body<Assignment>) -> Result<Status, ApiError> {
-    let ids = |list: &[Uuid]| list.iter().map(|id| (*id).into()).collect::<Vec<_>>();
-    let (add, remove) = (ids(&body.0.add), ids(&body.0.remove));
-    services::assign_dossiers(app, who.actor(), code, body.0.seat.into(), &add, &remove).await?;
+async fn assign(app: &Arrived, who: Who, code: &str, body: Body<SeatChange>) -> Result<Status, ApiError> {
+    assigning::change_assignments(app, who.actor(), code, &[body.0]).await?;
+    Ok(Status::NoContent)
+}
+
+/// Asks several seats for sheets, or takes requests back, at once.
+#[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Changes, responses((status = 204)))]
+#[post("/calls/<code>/assignments/changes", data = "<body>")]
+async fn assign_many(app: &Arrived, who: Who, code: &str, body: Body<Changes>) -> Result<Status, ApiError> {
+    assigning::change_assignments(app, who.actor(), code, &body.0.changes).await?;
+    Ok(Status::NoContent)
+}
+
+/// Proposes who marks what: even loads, nobody where they are excluded, jurors linked; what is assigned stays. Nothing changes.
+#[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = ProposalSpec, responses((status = 200, body = ProposalView)))]
+#[post("/calls/<code>/assignments/proposal", data = "<body>")]
+async fn propose(app: &Arrived, who: Who, code: &str, body: Body<ProposalSpec>) -> Api<ProposalView> {
+    Ok(Answer::ok(assigning::propose_assignments(app, who.actor(), code, &body.0).await?))
+}
+
+/// Assigns as was proposed.
+#[utoipa::path(tag = "jury", params(("code" = String, Path)), request_body = Application, responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/calls/<code>/assignments/proposal/application", data = "<body>")]
+async fn apply(app: &Arrived, who: Who, code: &str, body: Body<Application>) -> Result<Status, ApiError> {
+    assigning::apply_proposal(app, who.actor(), code, &body.0.spec, &body.0.digest).await?;
     Ok(Status::NoContent)
 }
 
@@ -138,8 +179,8 @@ async fn show_sheet(app: &Arrived, who: Who, id: Id) -> Api<SheetView> {
     Ok(Answer::ok(view).tagged(revision))
 }
 
-/// Writes marks and comments.
-#[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = SheetChanges, responses((status = 200, body = SheetView), (status = 422, body = crate::answer::ProblemBody)))]
+/// Writes marks and comments. An entry that is wrong is named in the `422` and blocks no other: `current` is the sheet as it is then.
+#[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = SheetChanges, responses((status = 200, body = SheetView), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[patch("/sheets/<id>", data = "<body>")]
 async fn write_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<SheetChanges>) -> Api<SheetView> {
     let view = sheet_services::write_sheet(app, who.actor(), id.get(), if_match.optional(), &body.0).await?;
@@ -147,19 +188,34 @@ async fn write_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: B
     Ok(Answer::ok(view).tagged(revision))
 }
 
+/// What one is about to lock: marks, comments, points and total.
+#[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = LockPreview), (status = 422, body = crate::answer::ProblemBody)))]
+#[get("/sheets/<id>/lock")]
+async fn preview_lock(app: &Arrived, who: Who, id: Id) -> Api<LockPreview> {
+    Ok(Answer::ok(locking::preview_lock(app, who.actor(), id.get()).await?))
+}
+
 /// Locks one's own sheet; with `If-Match`, only as it was seen.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), responses((status = 200, body = SheetView), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/sheets/<id>/lock")]
 async fn lock_sheet(app: &Arrived, who: Who, id: Id, if_match: IfMatch) -> Api<SheetView> {
-    let view = sheet_services::lock_sheet(app, who.actor(), id.get(), if_match.optional()).await?;
+    let view = locking::lock_sheet(app, who.actor(), id.get(), if_match.optional()).await?;
     let revision = view.revision;
     Ok(Answer::ok(view).tagged(revision))
 }
 
-/// Opens a locked sheet again, by the chair and with a reason.
+/// Asks the chair to open one's own locked sheet again.
 #[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = Reason, responses((status = 204)))]
+#[post("/sheets/<id>/reopening-request", data = "<body>")]
+async fn ask_reopening(app: &Arrived, who: Who, id: Id, body: Body<Reason>) -> Result<Status, ApiError> {
+    locking::ask_reopening(app, who.actor(), id.get(), &body.0.reason).await?;
+    Ok(Status::NoContent)
+}
+
+/// Opens a locked sheet again, by the chair and with a reason.
+#[utoipa::path(tag = "jury", params(("id" = String, Path)), request_body = Reopening, responses((status = 204)))]
 #[post("/sheets/<id>/reopen", data = "<body>")]
-async fn reopen_sheet(app: &Arrived, who: Who, id: Id, body: Body<Reason>) -> Result<Status, ApiError> {
-    presiding::reopen_sheet(app, who.actor(), id.get(), &body.0.reason).await?;
+async fn reopen_sheet(app: &Arrived, who: Who, id: Id, body: Body<Reopening>) -> Result<Status, ApiError> {
+    presiding::reopen_sheet(app, who.actor(), id.get(), &body.0.reason, body.0.until).await?;
     Ok(Status::NoContent)
 }

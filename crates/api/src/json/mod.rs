@@ -2,7 +2,10 @@
 
 mod accounts;
 mod calls;
+mod deliberations;
+mod description;
 mod dossiers;
+mod forms;
 mod jury;
 mod officers;
 mod rankings;
@@ -15,7 +18,9 @@ use rocket::{Catcher, Route, catch, catchers, get, routes};
 use utoipa::OpenApi;
 
 use crate::answer::{Answer, ApiError, ProblemBody};
-use crate::guards::Refusal;
+use crate::guards::{self, Refusal};
+
+pub(crate) use description::operation_id;
 
 pub(crate) use writing::Toml;
 
@@ -37,46 +42,33 @@ type Api<T> = Result<Answer<T>, ApiError>;
         officers::remove, officers::invitations, officers::accept, officers::decline,
         dossiers::create, dossiers::mine, dossiers::show, dossiers::save_answers, dossiers::put_piece, dossiers::delete_piece,
         dossiers::piece_content, dossiers::deposit, dossiers::begin_change, dossiers::drop_change, dossiers::withdraw, dossiers::receipt,
-        dossiers::receipt_pdf, dossiers::examine,
+        dossiers::receipt_pdf, dossiers::examine, dossiers::discard, dossiers::restore, dossiers::dossier_pdf, forms::form,
         jury::seats, jury::invite, jury::assignments, jury::assign, jury::declaration, jury::declare, jury::recuse,
-        jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::lock_sheet, jury::reopen_sheet,
+        jury::assign_many, jury::propose, jury::apply,
+        jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::preview_lock, jury::lock_sheet,
+        jury::ask_reopening, jury::reopen_sheet,
         rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
+        deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
+        deliberations::acts, deliberations::annex, deliberations::annex_pdf,
     ),
     components(schemas(ProblemBody)),
 )]
 struct Description;
 
-/// The description, each operation named after its method and path: function names of several modules are the same.
+/// The description as it is given out: what the handlers say, completed.
 pub(crate) fn openapi_text() -> String {
-    let mut description = Description::openapi();
-    for (path, item) in &mut description.paths.paths {
-        let methods = [
-            ("get", &mut item.get),
-            ("put", &mut item.put),
-            ("post", &mut item.post),
-            ("delete", &mut item.delete),
-            ("patch", &mut item.patch),
-        ];
-        for (method, operation) in methods {
-            if let Some(operation) = operation {
-                operation.operation_id = Some(operation_id(method, path));
-            }
-        }
-    }
-    description.to_pretty_json().unwrap_or_default()
-}
-
-/// `get-rankings-id-lots-lot-figure`.
-pub(crate) fn operation_id(method: &str, path: &str) -> String {
-    format!("{method}{path}").replace(['{', '}'], "").replace(['/', '.'], "-")
+    let said = serde_json::to_value(Description::openapi()).unwrap_or_default();
+    serde_json::to_string_pretty(&description::complete(said)).unwrap_or_default()
 }
 
 pub(crate) fn routes() -> Vec<Route> {
     let mut all = routes![openapi];
     all.extend(accounts::routes());
     all.extend(calls::routes());
+    all.extend(deliberations::routes());
     all.extend(dossiers::routes());
+    all.extend(forms::routes());
     all.extend(jury::routes());
     all.extend(officers::routes());
     all.extend(writing::routes());
@@ -109,9 +101,14 @@ pub(crate) fn refusal(status: Status, request: &Request<'_>) -> Error {
         401 => Error::new(Kind::SignInFirst, "sign-in-first"),
         403 => Error::new(Kind::Forbidden, "not-yours"),
         413 => Error::new(Kind::TooLarge, "body-too-large").with("max", ami_views::size(2 * 1024 * 1024)),
-        400 | 415 => Error::new(Kind::Invalid, "bad-request"),
+        400 => Error::new(Kind::Malformed, "bad-request"),
+        415 => Error::new(Kind::Invalid, "bad-request"),
         503 => Error::new(Kind::Unavailable, "unavailable"),
         500..=599 => Error::internal(format!("caught {status}")),
+        // Where a handler stood but took no such id, the address is not that of anything.
+        404 if request.route().is_none() && !guards::methods_at(request).is_empty() => {
+            Error::new(Kind::WrongMethod, "wrong-method")
+        }
         _ => Error::not_found(),
     }
 }

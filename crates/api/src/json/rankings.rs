@@ -8,7 +8,7 @@ use ami_services::documents::NamedFile;
 use ami_services::rankings::{self as services, RankingSummary, RankingView};
 use rocket::http::ContentType;
 use rocket::request::FromParam;
-use rocket::{Route, get, post, put, routes};
+use rocket::{Route, State, get, post, put, routes};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use super::Api;
 use super::calls::Listing;
 use crate::answer::{Answer, ApiError, Download};
 use crate::guards::{Arrived, Body, Id, IfMatch, Listed, Who};
+use crate::kept::{Given, Kept, Made};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![compute, list, show, pdf, figure, decide, decision, confirm, decisions, csv, xlsx]
@@ -68,8 +69,14 @@ async fn list(app: &Arrived, who: Who, code: &str, part: Listed) -> Api<Listing<
 /// One ranking with its derivation.
 #[utoipa::path(tag = "classements", params(("id" = String, Path)), responses((status = 200, body = RankingView)))]
 #[get("/rankings/<id>", rank = 2)]
-async fn show(app: &Arrived, who: Who, id: Id) -> Api<RankingView> {
-    Ok(Answer::ok(services::show_ranking(app, who.actor(), id.get()).await?))
+async fn show(app: &Arrived, who: Who, id: Id, kept: &State<Kept>) -> Result<Given, ApiError> {
+    let seen = services::look_at(app, who.actor(), id.get()).await?;
+    let name = format!("ranking.json {} {:?}", seen.id, seen.sight);
+    let render = |(view, _): (RankingView, _)| {
+        serde_json::to_string(&view).map(|text| Made::new(String::new(), &text)).map_err(Error::internal)
+    };
+    let made = kept.get(&app.cores, name, services::show_seen(app, &seen), render).await?;
+    Ok(Given { made, before: String::new(), after: String::new(), kind: ContentType::JSON, public: false })
 }
 
 /// The same as PDF: the address of the ranking followed by `.pdf`.
@@ -100,7 +107,7 @@ async fn figure(app: &Arrived, who: Who, id: Id, lot: &str, figure: &str) -> Res
 }
 
 /// Records a decision.
-#[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "décisions", params(("id" = String, Path)), request_body = NewDecision, responses((status = 200, body = DecisionView), (status = 409, body = crate::answer::ProblemBody), (status = 412, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/decision", data = "<body>")]
 async fn decide(app: &Arrived, who: Who, id: Id, if_match: IfMatch, body: Body<NewDecision>) -> Api<DecisionView> {
     let amount_cents = match &body.0.amount {

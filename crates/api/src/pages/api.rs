@@ -30,12 +30,6 @@ static GROUPS: LazyLock<Value> = LazyLock::new(|| {
 
 fn operation_shown(description: &Value, path: &str, method: &str, operation: &Value) -> Value {
     let id = crate::json::operation_id(method, path);
-    let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-    if operation["responses"].get("412").is_some()
-        || matches!(path, "/sheets/{id}" | "/dossiers/{id}/decision") && method != "get"
-    {
-        parameters.push(json!({ "name": "If-Match", "in": "header", "required": false }));
-    }
     let content = &operation["requestBody"]["content"];
     let body = content
         .get("application/json")
@@ -45,7 +39,7 @@ fn operation_shown(description: &Value, path: &str, method: &str, operation: &Va
         "method": method.to_uppercase(),
         "path": path,
         "title": ami_views::message(&format!("api-{id}"), &[]),
-        "parameters": parameters,
+        "parameters": operation["parameters"].as_array().cloned().unwrap_or_default(),
         "body": body,
         "file": content.get("application/octet-stream").is_some(),
     })
@@ -55,6 +49,9 @@ fn operation_shown(description: &Value, path: &str, method: &str, operation: &Va
 fn example(description: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str().and_then(|r| r.strip_prefix("#/components/schemas/")) {
         return example(description, &description["components"]["schemas"][name]);
+    }
+    if let Some(first) = schema["enum"].get(0) {
+        return first.clone();
     }
     match schema["type"].as_str().or_else(|| schema["type"][0].as_str()) {
         Some("object") => {

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use ami_domain::call::CallDefinition;
-use ami_domain::form::Field;
 use ami_domain::ids::{DossierId, OrganisationId};
-use ami_services::dossiers::{DossierView, OnInvalid, Seen};
+use ami_services::dossiers::DossierView;
 use ami_services::members::{self as member_services, MemberInput};
 use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
-use ami_services::{Error, Kind, calls, deposits, dossiers, pieces, receipts};
+use ami_services::{Error, Kind, calls, deposits, discards, dossiers, pieces, receipts};
 use futures_util::TryStreamExt as _;
 use multer::Multipart;
 use rocket::data::Data;
 use rocket::http::{ContentType, CookieJar, Status};
 use rocket::{Route, get, post, routes};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::forms::Fields;
-use super::{Ctx, Html, PageAnswer, is_of_form, listed};
+use super::{Ctx, Html, is_of_form, listed};
 use crate::guards::{Id, MOST_UPLOAD, drop_body};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -33,8 +32,6 @@ pub(super) fn routes() -> Vec<Route> {
         apply,
         apply_now,
         show,
-        section,
-        save_section,
         pieces_page,
         upload,
         remove_piece,
@@ -43,6 +40,8 @@ pub(super) fn routes() -> Vec<Route> {
         begin_change,
         drop_change,
         withdraw,
+        discard,
+        restore,
         receipt
     ]
 }
@@ -189,7 +188,7 @@ async fn apply_now(ctx: Ctx<'_>, code: &str, cookies: &CookieJar<'_>, form: Fiel
     }
 }
 
-async fn load(ctx: &Ctx<'_>, id: DossierId) -> Result<(DossierView, Arc<CallDefinition>), Error> {
+pub(super) async fn load(ctx: &Ctx<'_>, id: DossierId) -> Result<(DossierView, Arc<CallDefinition>), Error> {
     let who = ctx.who.actor();
     let dossier = dossiers::show_dossier(ctx.app, who, id).await?;
     let call = calls::show_call_version(ctx.app, who, &dossier.summary.call, dossier.call_version).await?;
@@ -210,96 +209,6 @@ async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Val
 #[get("/dossiers/<id>")]
 async fn show(ctx: Ctx<'_>, id: Id) -> Html {
     dossier_page(&ctx, Status::Ok, id.get(), &json!([])).await
-}
-
-/// What a section's page shows for each of its fields: the last input, and what is wrong with it.
-fn section_body(
-    dossier: &DossierView,
-    call: &CallDefinition,
-    section: &str,
-    typed: Option<&Map<String, Value>>,
-    errors: &Value,
-) -> Result<Value, Error> {
-    let found = call.form.section(section).ok_or_else(Error::not_found)?;
-    let fields: Vec<Value> = found
-        .fields
-        .iter()
-        .map(|f: &Field| {
-            let invalid = dossier.invalid.get(&f.code);
-            let value = typed
-                .and_then(|t| t.get(&f.code))
-                .or_else(|| invalid.map(|i| &i.input))
-                .or_else(|| dossier.answers.get(&f.code))
-                .or_else(|| dossier.computed.get(&f.code));
-            json!({ "field": f, "value": value, "error": invalid })
-        })
-        .collect();
-    let position = call.form.sections.iter().position(|s| s.code == section).unwrap_or(0);
-    Ok(json!({
-        "dossier": dossier,
-        "section": { "code": found.code, "title": found.title },
-        "number": position + 1,
-        "count": call.form.sections.len(),
-        "previous": position.checked_sub(1).and_then(|i| call.form.sections.get(i)).map(|s| &s.code),
-        "next": call.form.sections.get(position + 1).map(|s| &s.code),
-        "fields": fields,
-        "lot": call.lot(&dossier.summary.lot),
-        "lots": call.lots,
-        "errors": errors,
-        "editable": dossier.summary.editable(),
-    }))
-}
-
-#[get("/dossiers/<id>/sections/<code>")]
-async fn section(ctx: Ctx<'_>, id: Id, code: &str) -> Html {
-    let (dossier, call) = load(&ctx, id.get()).await?;
-    let found = call.form.section(code).ok_or_else(Error::not_found)?;
-    let errors: Vec<Value> = found
-        .fields
-        .iter()
-        .filter_map(|f| {
-            dossier.invalid.get(&f.code).map(|i| json!({ "anchor": f.code, "label": f.label, "detail": i.detail }))
-        })
-        .collect();
-    ctx.page("section", &section_body(&dossier, &call, code, None, &json!(errors))?)
-}
-
-#[post("/dossiers/<id>/sections/<code>", data = "<form>")]
-async fn save_section(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, code: &str, form: Fields) -> Html {
-    let dossier_id: DossierId = id.get();
-    let (dossier, call) = load(&ctx, dossier_id).await?;
-    let found = call.form.section(code).ok_or_else(Error::not_found)?;
-    let typed: Map<String, Value> =
-        found.fields.iter().filter(|f| f.is_typed()).map(|f| (f.code.clone(), form.answer(f))).collect();
-    let seen = form.get("revision").parse().map_or(Seen::NotSaid, Seen::Revision);
-    match dossiers::save_answers(ctx.app, ctx.who.actor(), dossier_id, seen, &typed, OnInvalid::Keep).await {
-        Ok(saved) if ctx.autosave => {
-            let body = json!({ "revision": saved.revision, "problems": saved.problems.len() });
-            Ok(PageAnswer::Json(Status::Ok, body))
-        }
-        Ok(saved) if saved.problems.is_empty() => {
-            let next = form.get("then");
-            let to = if next.is_empty() || call.form.section(next).is_none() && next != "pieces" {
-                format!("/dossiers/{dossier_id}")
-            } else if next == "pieces" {
-                format!("/dossiers/{dossier_id}/pieces")
-            } else {
-                format!("/dossiers/{dossier_id}/sections/{next}")
-            };
-            ctx.go(cookies, to, Some("saved"))
-        }
-        // Saved as typed; the page says what is to be put right.
-        Ok(_) => ctx.go(cookies, format!("/dossiers/{dossier_id}/sections/{code}"), Some("saved-with-errors")),
-        Err(e) if e.kind == Kind::Stale && !ctx.autosave => {
-            let body = section_body(&dossier, &call, code, Some(&typed), &listed(&e))?;
-            ctx.page_with(Status::Conflict, "section", &body)
-        }
-        Err(e) if is_of_form(&e) && !ctx.autosave => {
-            let body = section_body(&dossier, &call, code, Some(&typed), &listed(&e))?;
-            ctx.page_with(Status::UnprocessableEntity, "section", &body)
-        }
-        Err(e) => Err(e.into()),
-    }
 }
 
 async fn pieces_body(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
@@ -435,6 +344,22 @@ async fn withdraw(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
         Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
+}
+
+#[post("/dossiers/<id>/jeter")]
+async fn discard(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let dossier: DossierId = id.get();
+    match discards::discard_dossier(ctx.app, ctx.who.actor(), dossier).await {
+        Ok(()) => ctx.go(cookies, "/espace".into(), Some("discarded")),
+        Err(e) if is_of_form(&e) => dossier_page(&ctx, Status::Conflict, dossier, &listed(&e)).await,
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[post("/dossiers/<id>/restaurer")]
+async fn restore(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id) -> Html {
+    let back = discards::restore_dossier(ctx.app, ctx.who.actor(), id.get()).await?;
+    ctx.go(cookies, format!("/dossiers/{}", back.summary.id), Some("restored"))
 }
 
 #[get("/dossiers/<id>/recu?<version>")]

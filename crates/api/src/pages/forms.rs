@@ -37,6 +37,24 @@ impl Fields {
         self.get("revision").parse().map_err(|_| Error::new(Kind::PreconditionRequired, "if-match"))
     }
 
+    /// Reads a form as browsers encode it.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pair in text.split('&').filter(|p| !p.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decode = |s: &str| RawStr::new(s).url_decode_lossy().into_owned();
+            fields.entry(decode(name)).or_default().push(decode(value));
+        }
+        Self(fields)
+    }
+
+    /// The same form, encoded again: to be kept in another one.
+    pub(super) fn encode(&self) -> String {
+        let encode = |s: &str| RawStr::new(s).percent_encode().to_string();
+        let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        pairs.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+    }
+
     /// Every value of a name.
     pub(super) fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
@@ -106,12 +124,18 @@ impl<'r> FromData<'r> for Fields {
             Err(error) => return refuse(error),
         };
         let Ok(text) = String::from_utf8(bytes) else { return refuse(Error::new(Kind::Invalid, "bad-request")) };
-        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pair in text.split('&').filter(|p| !p.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decode = |s: &str| RawStr::new(s).url_decode_lossy().into_owned();
-            fields.entry(decode(name)).or_default().push(decode(value));
-        }
-        Outcome::Success(Self(fields))
+        Outcome::Success(Self::parse(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_is_kept_comes_back() {
+        let typed = Fields::parse("4.02=%C3%A9t%C3%A9+%26+%2B100%25&rev.4.02=3&a=1&a=2&empty=");
+        assert_eq!((typed.get("4.02"), typed.all("a")), ("été & +100%", &["1".to_owned(), "2".to_owned()][..]));
+        assert_eq!(Fields::parse(&typed.encode()).0, typed.0);
     }
 }

@@ -1,25 +1,56 @@
-//! Pages of jurors: declaration, list, score sheet.
+//! Pages of jurors: declaration, list, and the chair's list of sheets.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ami_domain::form::Field;
-use ami_domain::ids::SheetId;
+use ami_domain::call::day;
 use ami_domain::jury::RecusalReason;
-use ami_services::jury::Conflict;
-use ami_services::sheets::SheetChanges;
-use ami_services::{Error, Problem, accounts, calls, jury as services, presiding, review, sheets};
+use ami_services::accounts::MySeat;
+use ami_services::jury::{CandidateView, Conflict, DeclarationView};
+use ami_services::presiding::SheetLine;
+use ami_services::sheets::SheetSummary;
+use ami_services::{Error, Problem, accounts, calls, jury as services, presiding, rankings, sheets};
+use jiff::{Timestamp, Unit};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::forms::Fields;
-use super::{Ctx, Html, PAGE, PageAnswer, is_of_form, listed, pager};
-use crate::guards::Id;
+use super::{Ctx, Html, PAGE, is_of_form, listed, pager};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, declaration, declare, sheet, write, lock, call_sheets, reopen]
+    routes![list, declaration, declare, call_sheets, reopen]
+}
+
+/// Whole days from an instant to a deadline, as a calendar on the wall counts them.
+pub(super) fn days_left(now: Timestamp, until: Timestamp) -> i64 {
+    day(now).until((Unit::Day, day(until))).map_or(0, |span| i64::from(span.get_days()))
+}
+
+/// A ranking that a juror may read.
+#[derive(Serialize)]
+struct ReadableRanking {
+    call: String,
+    id: Uuid,
+}
+
+/// What a juror has to do.
+#[derive(Serialize)]
+struct JuryPage<'a> {
+    seats: &'a [MySeat],
+    sheets: &'a [&'a SheetSummary],
+    locked: usize,
+    /// Sheets that may be written now.
+    unfinished: usize,
+    refusal: Option<&'static str>,
+    pager: Value,
+    /// The first of them.
+    open: Option<&'a SheetSummary>,
+    /// The nearest deadline of those.
+    deadline: Option<Timestamp>,
+    days_left: i64,
+    rankings: &'a [ReadableRanking],
 }
 
 #[get("/jury?<page>")]
@@ -31,36 +62,110 @@ async fn list(ctx: Ctx<'_>, page: Option<usize>) -> Html {
         Err(e) => return Err(e.into()),
     };
     let locked = sheets.iter().filter(|s| s.state == "locked").count();
-    // What is left to do first.
-    sheets.sort_by_cached_key(|s| (s.state == "locked", s.dossier.number.clone()));
+    // What is left to do first; the order is the juror's own.
+    sheets.sort_by_key(|s| (s.state == "locked", !s.open));
+    let mut readable = Vec::new();
+    for seat in me.seats.iter().filter(|s| s.declared) {
+        match rankings::list_rankings(ctx.app, ctx.who.actor(), &seat.call).await {
+            Ok(found) => readable
+                .extend(found.into_iter().take(1).map(|r| ReadableRanking { call: seat.call.clone(), id: r.id })),
+            Err(e) if matches!(e.code, "not-found" | "not-yours" | "not-now" | "marks-sealed") => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
     let (page, total) = (page.unwrap_or(1), sheets.len());
     let shown: Vec<_> = sheets.iter().skip(page.saturating_sub(1).saturating_mul(PAGE)).take(PAGE).collect();
-    let body = json!({
-        "seats": me.seats, "sheets": shown, "locked": locked, "refusal": refusal, "pager": pager("/jury", &[], page, total),
-        "open": sheets.iter().find(|s| s.state != "locked"),
-    });
+    let deadline = sheets.iter().filter(|s| s.open).filter_map(|s| s.until).min();
+    let body = JuryPage {
+        seats: &me.seats,
+        sheets: &shown,
+        locked,
+        unfinished: sheets.iter().filter(|s| s.open).count(),
+        refusal,
+        pager: pager("/jury", &[], page, total),
+        open: sheets.iter().find(|s| s.open),
+        deadline,
+        days_left: deadline.map_or(0, |until| days_left(ctx.app.at, until)),
+        rankings: &readable,
+    };
     ctx.page("jury", &body)
+}
+
+/// A motive that may be chosen.
+#[derive(Serialize)]
+struct Motive {
+    value: RecusalReason,
+    label: Option<String>,
+}
+
+/// What was typed in a row.
+#[derive(Serialize)]
+struct Row<'a> {
+    reason: &'a str,
+    comment: &'a str,
+}
+
+/// Who applied, with all its dossiers.
+#[derive(Serialize)]
+struct Applicant<'a> {
+    id: Uuid,
+    name: &'a str,
+    dossiers: Vec<&'a CandidateView>,
+    /// Whether a row of one of them alone was typed, or is wrong.
+    apart: bool,
+}
+
+/// The declaration of conflicts.
+#[derive(Serialize)]
+struct DeclarationPage<'a> {
+    code: &'a str,
+    view: &'a DeclarationView,
+    applicants: Vec<Applicant<'a>>,
+    reasons: Vec<Motive>,
+    errors: &'a Value,
+    given: BTreeMap<Uuid, Row<'a>>,
+    honour: bool,
+}
+
+fn applicants<'a>(view: &'a DeclarationView, given: &BTreeMap<Uuid, Row<'_>>) -> Vec<Applicant<'a>> {
+    let mut found: BTreeMap<Uuid, Applicant<'a>> = BTreeMap::new();
+    for candidate in &view.candidates {
+        let row = given.get(&candidate.dossier);
+        let applicant = found.entry(candidate.organisation_id).or_insert_with(|| Applicant {
+            id: candidate.organisation_id,
+            name: &candidate.organisation,
+            dossiers: vec![],
+            apart: false,
+        });
+        applicant.apart |= row.is_some_and(|row| !row.reason.is_empty() || !row.comment.is_empty());
+        applicant.dossiers.push(candidate);
+    }
+    let mut found: Vec<_> = found.into_values().collect();
+    found.sort_by_key(|a| a.name.to_lowercase());
+    found
 }
 
 async fn declaration_page(ctx: &Ctx<'_>, status: Status, code: &str, typed: &Fields, errors: &Value) -> Html {
     let view = services::show_declaration(ctx.app, ctx.who.actor(), code).await?;
-    let reasons: Vec<Value> = RecusalReason::ALL
-        .iter()
-        .map(|r| json!({ "value": r, "label": ami_views::message(&format!("reason-{}", r.as_str()), &[]) }))
-        .collect();
+    let motive =
+        |r: &RecusalReason| Motive { value: *r, label: ami_views::message(&format!("reason-{}", r.as_str()), &[]) };
     // What was typed stays in its row.
-    let given: serde_json::Map<String, Value> = view
-        .candidates
-        .iter()
-        .map(|c| {
-            let (reason, comment) =
-                (typed.get(&format!("reason.{}", c.dossier)), typed.get(&format!("comment.{}", c.dossier)));
-            (c.dossier.to_string(), json!({ "reason": reason, "comment": comment }))
+    let rows = view.candidates.iter().flat_map(|c| [c.dossier, c.organisation_id]);
+    let given: BTreeMap<Uuid, Row<'_>> = rows
+        .map(|id| {
+            let (reason, comment) = (typed.get(&format!("reason.{id}")), typed.get(&format!("comment.{id}")));
+            (id, Row { reason, comment })
         })
         .collect();
-    let body = json!({
-        "code": code, "view": view, "reasons": reasons, "errors": errors, "given": given, "honour": typed.has("honour"),
-    });
+    let body = DeclarationPage {
+        code,
+        applicants: applicants(&view, &given),
+        view: &view,
+        reasons: RecusalReason::ALL.iter().map(motive).collect(),
+        errors,
+        given,
+        honour: typed.has("honour"),
+    };
     ctx.page_with(status, "declaration", &body)
 }
 
@@ -71,7 +176,7 @@ async fn declaration(ctx: Ctx<'_>, code: &str) -> Html {
 
 /// The conflicts of a form. A row that cannot be read is an error, never "no conflict": whoever meant to step aside must not
 /// be taken for somebody who has nothing to declare.
-fn conflicts(form: &Fields) -> Result<Vec<Conflict>, Error> {
+fn conflicts(form: &Fields, organisations: &BTreeSet<Uuid>) -> Result<Vec<Conflict>, Error> {
     let mut found = Vec::new();
     let mut problems = Vec::new();
     let mut wrong = |id: &str, code: &str| {
@@ -84,11 +189,10 @@ fn conflicts(form: &Fields) -> Result<Vec<Conflict>, Error> {
                 (_, None) if value.trim().is_empty() && comment.trim().is_empty() => {}
                 (_, None) if value.trim().is_empty() => wrong(id, "conflict-reason"),
                 (Err(_), _) | (_, None) => wrong(id, "conflict-unreadable"),
-                (Ok(dossier), Some(reason)) => {
-                    found.push((
-                        id,
-                        Conflict { lot: None, dossier: Some(dossier), reason, comment: comment.to_owned() },
-                    ));
+                (Ok(named), Some(reason)) => {
+                    let whole = organisations.contains(&named);
+                    let (dossier, organisation) = if whole { (None, Some(named)) } else { (Some(named), None) };
+                    found.push(Conflict { lot: None, dossier, organisation, reason, comment: comment.to_owned() });
                 }
             }
         } else if let Some(id) = name.strip_prefix("comment.")
@@ -98,15 +202,15 @@ fn conflicts(form: &Fields) -> Result<Vec<Conflict>, Error> {
             wrong(id, "conflict-reason");
         }
     }
-    if problems.is_empty() { Ok(found.into_iter().map(|(_, c)| c).collect()) } else { Err(Error::invalid(problems)) }
+    if problems.is_empty() { Ok(found) } else { Err(Error::invalid(problems)) }
 }
 
 /// The rows of a form in the place of numbers in a list: the use case names a conflict by its position.
 fn by_row(mut error: Error, conflicts: &[Conflict]) -> Error {
     let row = |problem: Problem| {
-        let found =
-            problem.pointer.trim_start_matches('/').parse::<usize>().ok().and_then(|i| conflicts.get(i)?.dossier);
-        let pointer = found.map_or(problem.pointer, |dossier| format!("/reason/{dossier}"));
+        let conflict = problem.pointer.trim_start_matches('/').parse::<usize>().ok().and_then(|i| conflicts.get(i));
+        let found = conflict.and_then(|conflict| conflict.dossier.or(conflict.organisation));
+        let pointer = found.map_or(problem.pointer, |row| format!("/reason/{row}"));
         Problem { pointer, ..problem }
     };
     error.problems = error.problems.into_iter().map(row).collect();
@@ -115,7 +219,9 @@ fn by_row(mut error: Error, conflicts: &[Conflict]) -> Error {
 
 #[post("/jury/<code>/declaration", data = "<form>")]
 async fn declare(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let outcome = match conflicts(&form) {
+    let view = services::show_declaration(ctx.app, ctx.who.actor(), code).await?;
+    let organisations = view.candidates.iter().map(|c| c.organisation_id).collect();
+    let outcome = match conflicts(&form, &organisations) {
         Ok(_) if !form.has("honour") => Err(Error::field("/honour", "field-checkbox")),
         Ok(found) => services::declare_conflicts(ctx.app, ctx.who.actor(), code, &found)
             .await
@@ -129,159 +235,26 @@ async fn declare(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields
     }
 }
 
-async fn sheet_page(ctx: &Ctx<'_>, status: Status, id: SheetId, typed: &Typed, errors: &Value) -> Html {
-    let mut view = sheets::show_sheet(ctx.app, ctx.who.actor(), id).await?;
-    for (code, mark) in &typed.changes.marks {
-        match mark {
-            Some(mark) => view.marks.insert(code.clone(), *mark),
-            None => view.marks.remove(code),
-        };
-    }
-    view.comments.extend(typed.changes.comments.clone());
-    let dossier = review::show_filed(ctx.app, ctx.who.actor(), view.summary.dossier.id.into()).await?;
-    let call = calls::show_call(ctx.app, ctx.who.actor(), &view.summary.dossier.call).await?;
-    // The questions are those that were asked when the dossier was filed.
-    let asked = if dossier.call_version == call.version {
-        Arc::clone(&call.definition)
-    } else {
-        calls::show_call_version(ctx.app, ctx.who.actor(), &dossier.call, dossier.call_version).await?.definition
-    };
-    let call = call.definition;
-    let scale = &call.grid.scale;
-    let marks: Vec<Value> = scale.marks().map(|(v, word)| json!({ "value": v, "word": word })).collect();
-    let groups: Vec<Value> = call
-        .grid
-        .groups
-        .iter()
-        .map(|g| {
-            let criteria: Vec<Value> = g
-                .criteria
-                .iter()
-                .map(|c| {
-                    let reads: Vec<Value> = c
-                        .sources
-                        .iter()
-                        .filter_map(|s| {
-                            if let Some(field) = asked.form.field(s) {
-                                let field: &Field = field;
-                                let value = dossier.answers.get(s).or_else(|| dossier.computed.get(s));
-                                return Some(json!({
-                                    "code": s, "label": field.label, "field": field, "value": value, "pieces": null,
-                                }));
-                            }
-                            let slot = asked.slot(s)?;
-                            let files: Vec<_> = dossier.pieces.iter().filter(|p| p.slot == *s).collect();
-                            Some(json!({ "code": s, "label": slot.label, "field": null, "value": null, "pieces": files }))
-                        })
-                        .collect();
-                    json!({
-                        "code": c.code, "label": c.label, "weight": c.weight, "reads": reads,
-                        "mark": view.marks.get(&c.code), "comment": view.comments.get(&c.code).cloned().unwrap_or_default(),
-                        "missing": view.missing.get(&c.code), "typed": typed.unread.get(&c.code),
-                    })
-                })
-                .collect();
-            json!({ "code": g.code, "label": g.label, "criteria": criteria })
-        })
-        .collect();
-    let body = json!({
-        "sheet": view, "dossier": dossier, "groups": groups, "marks": marks, "min": scale.min, "max": scale.max,
-        "comment_marks": call.grid.comments.marks, "comment_min": call.grid.comments.min_chars, "errors": errors,
-    });
-    ctx.page_with(status, "sheet", &body)
+/// The sheets of a call, for its chair and officers.
+#[derive(Serialize)]
+struct CallSheetsPage<'a> {
+    call: &'a calls::CallView,
+    /// Those that may be opened again: requests first.
+    locked: Vec<&'a SheetLine>,
+    sheets: &'a [SheetLine],
+    /// Whether the reader presides.
+    presides: bool,
+    errors: &'a Value,
+    pager: Value,
+    typed: Asked<'a>,
 }
 
-/// What a sheet's form says.
-#[derive(Default)]
-struct Typed {
-    /// What can be read.
-    changes: SheetChanges,
-    /// Marks that are no numbers, as they were typed, by criterion.
-    unread: BTreeMap<String, String>,
-}
-
-impl Typed {
-    /// A mark that is no number is not "no mark": it changes nothing, and is said to be wrong.
-    fn read(form: &Fields) -> Self {
-        let mut typed = Self::default();
-        for (name, value) in form.iter() {
-            if let Some(code) = name.strip_prefix("mark.") {
-                match value.trim() {
-                    "" => drop(typed.changes.marks.insert(code.to_owned(), None)),
-                    text => match text.parse() {
-                        Ok(mark) => drop(typed.changes.marks.insert(code.to_owned(), Some(mark))),
-                        Err(_) => drop(typed.unread.insert(code.to_owned(), value.to_owned())),
-                    },
-                }
-            } else if let Some(code) = name.strip_prefix("comment.") {
-                typed.changes.comments.insert(code.to_owned(), value.to_owned());
-            }
-        }
-        typed
-    }
-
-    /// Refuses when a mark could not be read.
-    fn refusal(&self) -> Option<Error> {
-        let wrong = |(code, value): (&String, &String)| Problem {
-            pointer: format!("/marks/{code}"),
-            code: "mark-unreadable".into(),
-            args: vec![("criterion", code.clone()), ("value", value.clone())],
-        };
-        (!self.unread.is_empty()).then(|| Error::invalid(self.unread.iter().map(wrong).collect()))
-    }
-}
-
-#[get("/fiches/<id>")]
-async fn sheet(ctx: Ctx<'_>, id: Id) -> Html {
-    sheet_page(&ctx, Status::Ok, id.get(), &Typed::default(), &json!([])).await
-}
-
-#[post("/fiches/<id>", data = "<form>")]
-async fn write(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
-    let (who, sheet): (_, SheetId) = (ctx.who.actor(), id.get());
-    let typed = Typed::read(&form);
-    let saved = match form.revision() {
-        Ok(seen) => sheets::write_sheet(ctx.app, who, sheet, Some(seen), &typed.changes).await,
-        // Who asks is looked at before what they sent.
-        Err(e) => sheets::show_sheet(ctx.app, who, sheet).await.and(Err(e)),
-    };
-    // What could be read is kept; the rest is shown again, and nothing is signed.
-    let outcome = match (saved, typed.refusal()) {
-        (Ok(saved), _) if ctx.autosave => {
-            let body = json!({ "revision": saved.revision, "problems": typed.unread.len() });
-            return Ok(PageAnswer::Json(Status::Ok, body));
-        }
-        (Ok(_), Some(unread)) => Err((unread, true)),
-        (Ok(saved), None) if form.has("lock") => {
-            sheets::lock_sheet(ctx.app, who, sheet, Some(saved.revision)).await.map(|_| "locked").map_err(|e| (e, true))
-        }
-        (Ok(_), None) => Ok("saved"),
-        (Err(e), _) => Err((e, false)),
-    };
-    match outcome {
-        Ok(note) => ctx.go(cookies, format!("/fiches/{sheet}"), Some(note)),
-        Err((e, stored)) if is_of_form(&e) && !ctx.autosave => {
-            let typed = if stored { Typed { unread: typed.unread, ..Typed::default() } } else { typed };
-            sheet_page(&ctx, Status::UnprocessableEntity, sheet, &typed, &listed(&e)).await
-        }
-        Err((e, _)) => Err(e.into()),
-    }
-}
-
-#[post("/fiches/<id>/verrouiller", data = "<form>")]
-async fn lock(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) -> Html {
-    let (who, sheet): (_, SheetId) = (ctx.who.actor(), id.get());
-    let outcome = match form.revision() {
-        Ok(seen) => sheets::lock_sheet(ctx.app, who, sheet, Some(seen)).await,
-        Err(e) => sheets::show_sheet(ctx.app, who, sheet).await.and(Err(e)),
-    };
-    match outcome {
-        Ok(_) => ctx.go(cookies, format!("/fiches/{sheet}"), Some("locked")),
-        Err(e) if is_of_form(&e) => {
-            sheet_page(&ctx, Status::UnprocessableEntity, sheet, &Typed::default(), &listed(&e)).await
-        }
-        Err(e) => Err(e.into()),
-    }
+/// What was typed.
+#[derive(Serialize)]
+struct Asked<'a> {
+    sheet: &'a str,
+    reason: &'a str,
+    until: &'a str,
 }
 
 async fn call_sheets_page(
@@ -294,13 +267,21 @@ async fn call_sheets_page(
 ) -> Html {
     let who = ctx.who.actor();
     let call = calls::show_call(ctx.app, who, code).await?;
-    let all = presiding::list_call_sheets(ctx.app, who, code).await?;
-    let total = all.len();
-    let shown: Vec<_> = all.into_iter().skip(page.saturating_sub(1).saturating_mul(PAGE)).take(PAGE).collect();
-    let body = json!({
-        "call": call, "sheets": shown, "errors": errors, "pager": pager(&format!("/jury/{code}/fiches"), &[], page, total),
-        "typed": { "sheet": typed.get("sheet"), "reason": typed.get("reason") },
-    });
+    let me = accounts::show_me(ctx.app, ctx.who.signed()?).await?;
+    let mut all = presiding::list_call_sheets(ctx.app, who, code).await?;
+    // Who waits for an answer first.
+    all.sort_by_key(|s| s.request.is_none());
+    let from = page.saturating_sub(1).saturating_mul(PAGE).min(all.len());
+    let shown = &all[from..all.len().min(from + PAGE)];
+    let body = CallSheetsPage {
+        presides: me.seats.iter().any(|s| s.call == code && s.chair),
+        call: &call,
+        locked: all.iter().filter(|s| s.state == "locked").collect(),
+        sheets: shown,
+        errors,
+        pager: pager(&format!("/jury/{code}/fiches"), &[], page, all.len()),
+        typed: Asked { sheet: typed.get("sheet"), reason: typed.get("reason"), until: typed.get("until") },
+    };
     ctx.page_with(status, "call_sheets", &body)
 }
 
@@ -312,7 +293,18 @@ async fn call_sheets(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
 /// Opens a sheet again.
 #[post("/jury/<code>/fiches", data = "<form>")]
 async fn reopen(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    match presiding::reopen_sheet(ctx.app, ctx.who.actor(), form.id("sheet"), form.get("reason")).await {
+    // The whole day counts.
+    let until = match form.get("until").trim() {
+        "" => Ok(None),
+        typed => ami_domain::call::end_of_day(typed).map(Some).ok_or_else(|| Error::field("/until", "field-date")),
+    };
+    let outcome = match until {
+        Ok(until) => {
+            presiding::reopen_sheet(ctx.app, ctx.who.actor(), form.id("sheet"), form.get("reason"), until).await
+        }
+        Err(e) => presiding::list_call_sheets(ctx.app, ctx.who.actor(), code).await.and(Err(e)),
+    };
+    match outcome {
         Ok(()) => ctx.go(cookies, format!("/jury/{code}/fiches"), Some("reopened")),
         Err(e) if is_of_form(&e) => {
             call_sheets_page(&ctx, Status::UnprocessableEntity, code, 1, &form, &listed(&e)).await

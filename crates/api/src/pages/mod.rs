@@ -3,12 +3,17 @@
 mod account;
 mod api;
 mod applicant;
+mod assignments;
+mod deliberations;
 mod forms;
 mod jury;
 mod officer;
 mod officers;
 mod parts;
 mod public;
+mod reading;
+mod sections;
+mod sheet;
 mod writing;
 
 use ami_services::{Arrival, Error, Kind};
@@ -20,6 +25,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::guards::{Arrived, Who};
+use crate::kept::{Given, Kept, Made};
 
 /// A note for the next page.
 const FLASH: &str = "ami_note";
@@ -30,8 +36,13 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(account::routes());
     all.extend(api::routes());
     all.extend(applicant::routes());
+    all.extend(sections::routes());
+    all.extend(reading::routes());
+    all.extend(deliberations::routes());
     all.extend(jury::routes());
+    all.extend(sheet::routes());
     all.extend(officer::routes());
+    all.extend(assignments::routes());
     all.extend(officers::routes());
     all.extend(writing::routes());
     all.extend(parts::routes());
@@ -53,7 +64,17 @@ pub(crate) struct Chrome {
     outbox_paused: bool,
     demonstration: bool,
     path: String,
-    now: String,
+    /// Not on pages that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<String>,
+}
+
+/// A page that shows nothing around its matter but what everybody sees.
+#[derive(Serialize)]
+struct Framed<'a, Body: Serialize> {
+    chrome: &'a Chrome,
+    #[serde(flatten)]
+    body: &'a Body,
 }
 
 /// Everything a page handler needs: the application, who asks, what is around the page.
@@ -61,6 +82,7 @@ pub(crate) struct Ctx<'r> {
     pub(crate) app: &'r Arrival,
     pub(crate) who: Who,
     chrome: Chrome,
+    kept: &'r Kept,
     autosave: bool,
 }
 
@@ -74,7 +96,7 @@ impl<'r> FromRequest<'r> for Ctx<'r> {
             Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             Outcome::Forward(status) => return Outcome::Forward(status),
         };
-        let Some(app) = Arrived::of(request) else {
+        let (Some(app), Some(kept)) = (Arrived::of(request), request.rocket().state::<Kept>()) else {
             return Outcome::Error((Status::InternalServerError, ()));
         };
         // Anybody's form may be sent by another site; signing in is one of them.
@@ -90,7 +112,7 @@ impl<'r> FromRequest<'r> for Ctx<'r> {
         let flash = flash.and_then(|key| ami_views::message(&format!("note-{key}"), &[]));
         let chrome = chrome(app, &who, request.uri().path().as_str(), flash);
         let autosave = request.headers().contains("X-Autosave");
-        Outcome::Success(Self { app, who, chrome, autosave })
+        Outcome::Success(Self { app, who, chrome, kept, autosave })
     }
 }
 
@@ -116,7 +138,15 @@ fn chrome(app: &Arrival, who: &Who, path: &str, flash: Option<String>) -> Chrome
             && who.0.as_ref().is_some_and(|s| s.actor.administrator || !s.actor.officer_of.is_empty()),
         demonstration: app.settings.demonstration,
         path: path.to_owned(),
-        now: ami_views::date_time(app.at),
+        now: Some(ami_views::date_time(app.at)),
+    }
+}
+
+impl Chrome {
+    /// What is around a page that is shown to nobody in particular.
+    fn nobodys(&self) -> Self {
+        let Self { demonstration, path, .. } = self.clone();
+        Self { name: None, nav: vec![], flash: None, outbox_paused: false, demonstration, path, now: None }
     }
 }
 
@@ -128,6 +158,7 @@ pub(crate) enum PageAnswer {
     Page(Status, String),
     Redirect(Box<Redirect>),
     Json(Status, Value),
+    Kept(Box<Given>),
 }
 
 impl<'r> Responder<'r, 'static> for PageAnswer {
@@ -135,6 +166,7 @@ impl<'r> Responder<'r, 'static> for PageAnswer {
         match self {
             Self::Page(status, html) => (status, (ContentType::HTML, html)).respond_to(request),
             Self::Redirect(to) => (*to).respond_to(request),
+            Self::Kept(given) => (*given).respond_to(request),
             Self::Json(status, value) => (status, (ContentType::JSON, value.to_string())).respond_to(request),
         }
     }
@@ -175,7 +207,7 @@ fn error_page(error: &Error, request: &Request<'_>) -> response::Result<'static>
     match app.views.page("pages/error.html", &context) {
         Ok(html) => {
             let answer = (status, (ContentType::HTML, html)).respond_to(request)?;
-            Ok(crate::answer::retry_after(error, answer))
+            Ok(crate::answer::with_hints(error, request, answer))
         }
         Err(error) => {
             tracing::error!(%error, "the error page failed");
@@ -192,14 +224,51 @@ impl Ctx<'_> {
 
     /// Renders a page with a status.
     pub(crate) fn page_with(&self, status: Status, template: &str, body: &impl Serialize) -> Html {
-        #[derive(Serialize)]
-        struct Whole<'a, Body: Serialize> {
-            chrome: &'a Chrome,
-            #[serde(flatten)]
-            body: &'a Body,
-        }
-        let html = self.app.views.page(&format!("pages/{template}.html"), &Whole { chrome: &self.chrome, body })?;
+        let html = self.app.views.page(&format!("pages/{template}.html"), &Framed { chrome: &self.chrome, body })?;
         Ok(PageAnswer::Page(status, html))
+    }
+
+    /// The same for a long page, away from the threads that answer requests.
+    pub(crate) async fn long_page(
+        &self,
+        status: Status,
+        template: &'static str,
+        body: impl Serialize + Send + 'static,
+    ) -> Html {
+        let (views, chrome) = (std::sync::Arc::clone(&self.app.views), self.chrome.clone());
+        let render = move || {
+            let context = Framed { chrome: &chrome, body: &body };
+            Ok(views.page(&format!("pages/{template}.html"), &context)?)
+        };
+        Ok(PageAnswer::Page(status, self.app.cores.run(render).await?))
+    }
+
+    /// Whether nobody is signed in and nothing is to be told: what such a visitor reads every other one reads.
+    pub(crate) fn is_visitor(&self) -> bool {
+        self.who.0.is_none() && self.chrome.flash.is_none()
+    }
+
+    /// A page whose middle is kept under a name that says all that it is made of. That this reader may see it was asked before,
+    /// and nothing of them is in it: they are in the frame, which is made each time.
+    pub(crate) async fn kept_page<T, L, M, B>(&self, name: String, template: &'static str, load: L, body: M) -> Html
+    where
+        T: Send + 'static,
+        L: Future<Output = Result<T, Error>>,
+        M: FnOnce(T) -> Result<B, Error> + Send + 'static,
+        B: Serialize,
+    {
+        let (views, nobody) = (std::sync::Arc::clone(&self.app.views), self.chrome.nobodys());
+        let render = move |loaded| {
+            let context = Framed { chrome: &nobody, body: &body(loaded)? };
+            let middle = views.middle(&format!("pages/{template}.html"), &context)?;
+            Ok(Made::new(middle.title, &middle.body))
+        };
+        let made = self.kept.get(&self.app.cores, format!("{template} {name}"), load, render).await?;
+        let chrome = Chrome { now: None, ..self.chrome.clone() };
+        let (before, after) = self.app.views.frame(&made.title, &Framed { chrome: &chrome, body: &() })?;
+        let (kind, public) = (ContentType::HTML, self.is_visitor());
+        let given = Given { made, before, after, kind, public };
+        Ok(PageAnswer::Kept(Box::new(given)))
     }
 
     /// Goes on to another page, with a note there.
@@ -255,7 +324,7 @@ pub(crate) const fn is_of_form(error: &Error) -> bool {
 #[catch(default)]
 async fn refused(status: Status, request: &Request<'_>) -> PageError {
     let error = crate::json::refusal(status, request);
-    if status == Status::NotFound {
+    if matches!(error.kind, Kind::NotFound | Kind::WrongMethod) {
         // No handler has asked: whoever mistypes an address is not signed out for that.
         let _ = request.guard::<Who>().await;
     }

@@ -1,4 +1,4 @@
-//! Pages of officers: numbers, admissibility, jury, assignments, rankings, decisions.
+//! Pages of officers: numbers, admissibility, jury, rankings, decisions.
 
 use ami_domain::call::CallState;
 use ami_domain::decision::{DecisionKind, Proposal};
@@ -8,6 +8,7 @@ use ami_domain::jury::{College, RecusalReason, Voice};
 use ami_domain::text;
 use ami_services::jury::{self as juries, Conflict, Invitation};
 use ami_services::part::Part;
+use ami_services::rankings::RankingView;
 use ami_services::review::FiledFilter;
 use ami_services::{Error, calls, decisions, rankings, review, steps};
 use rocket::http::{CookieJar, Status};
@@ -30,8 +31,6 @@ pub(super) fn routes() -> Vec<Route> {
         jury,
         invite,
         recuse,
-        assignments,
-        assign,
         ranking_list,
         compute,
         ranking,
@@ -51,12 +50,11 @@ async fn board_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value, t
     let next = steps::next_steps(ctx.app, who, code).await?;
     let call = calls::show_call(ctx.app, who, code).await?;
     let counts = review::count_dossiers(ctx.app, who, code).await?;
-    let seats = juries::list_seats(ctx.app, who, code).await?;
-    let (assigned, locked) = seats.iter().fold((0, 0), |(a, l), s| (a + s.assigned, l + s.locked));
+    let jury = juries::show_progress(ctx.app, who, code).await?;
     let sum = |f: fn(&review::LotCounts) -> u64| counts.iter().map(f).sum::<u64>();
     let body = json!({
-        "call": call, "next": next, "seats": seats.len(), "typed": { "state": typed.get("state"), "reason": typed.get("reason") },
-        "undeclared": seats.iter().filter(|s| !s.declared).count(), "assigned": assigned, "locked": locked,
+        "call": call, "next": next, "seats": jury.seats, "typed": { "state": typed.get("state"), "reason": typed.get("reason") },
+        "undeclared": jury.undeclared, "assigned": jury.assigned, "locked": jury.locked,
         "drafts": sum(|c| c.drafts), "deposited": sum(|c| c.deposited), "admissible": sum(|c| c.admissible),
         "inadmissible": sum(|c| c.inadmissible), "counts": counts, "errors": errors, "sealed": call.phase.sealed(),
     });
@@ -313,7 +311,7 @@ async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
     let outcome = match RecusalReason::parse(form.get("reason")) {
         Some(reason) => {
             let (lot, comment) = (Some(form.get("lot").to_owned()), form.get("comment").to_owned());
-            let conflict = Conflict { lot, dossier: None, reason, comment };
+            let conflict = Conflict { lot, dossier: None, organisation: None, reason, comment };
             juries::impose_recusal(ctx.app, ctx.who.actor(), code, form.id("seat"), &conflict).await
         }
         None => Err(Error::field("/reason", "field-choice")),
@@ -323,53 +321,6 @@ async fn recuse(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
         Err(e) if is_of_form(&e) => jury_page(&ctx, Status::UnprocessableEntity, code, &form, &listed(&e)).await,
         Err(e) => Err(e.into()),
     }
-}
-
-async fn assignments_page(ctx: &Ctx<'_>, status: Status, code: &str, page: usize, errors: &Value) -> Html {
-    let who = ctx.who.actor();
-    let seats = juries::list_seats(ctx.app, who, code).await?;
-    let (rows, total, sealed) = match juries::list_assignments(ctx.app, who, code, &Part::page(page, PAGE)).await {
-        Ok(rows) => (rows.items, juries::count_assignments(ctx.app, who, code).await?, None),
-        Err(e) if e.code == "sealed" => (vec![], 0, Some(crate::answer::sentence(e.code, &e.args))),
-        Err(e) => return Err(e.into()),
-    };
-    let pager = pager(&format!("/gestion/{code}/affectations"), &[], page, total);
-    let call = calls::show_call(ctx.app, who, code).await?;
-    let min = call.definition.grid.min_jurors;
-    ctx.page_with(
-        status,
-        "assignments",
-        &json!({ "call": call, "seats": seats, "rows": rows, "min": min, "errors": errors, "pager": pager, "sealed": sealed }),
-    )
-}
-
-#[get("/gestion/<code>/affectations?<page>")]
-async fn assignments(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
-    assignments_page(&ctx, Status::Ok, code, page.unwrap_or(1), &json!([])).await
-}
-
-/// The page sends, for one dossier, every seat that is ticked; the others are taken back.
-#[post("/gestion/<code>/affectations", data = "<form>")]
-async fn assign(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let dossier: DossierId = form.id("dossier");
-    let row = juries::show_assignment(ctx.app, ctx.who.actor(), code, dossier).await?;
-    let page = form.get("page").parse().unwrap_or(1);
-    let ticked: Vec<&str> = form.all("seat").iter().map(String::as_str).collect();
-    for cell in row.seats.iter().filter(|c| matches!(c.state, "none" | "assigned")) {
-        let wanted = ticked.contains(&cell.seat.to_string().as_str());
-        let (add, remove): (&[DossierId], &[DossierId]) = match (cell.state, wanted) {
-            ("none", true) => (&[dossier], &[]),
-            ("assigned", false) => (&[], &[dossier]),
-            _ => continue,
-        };
-        if let Err(e) = juries::assign_dossiers(ctx.app, ctx.who.actor(), code, cell.seat.into(), add, remove).await {
-            if is_of_form(&e) {
-                return assignments_page(&ctx, Status::Conflict, code, page, &listed(&e)).await;
-            }
-            return Err(e.into());
-        }
-    }
-    ctx.go(cookies, format!("/gestion/{code}/affectations?page={page}#d-{dossier}"), Some("saved"))
 }
 
 async fn rankings_page(ctx: &Ctx<'_>, status: Status, code: &str, errors: &Value) -> Html {
@@ -402,16 +353,20 @@ const MOST_DERIVATIONS: usize = 120;
 
 #[get("/gestion/classements/<id>?<lot>&<dossier>", rank = 1)]
 async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>) -> Html {
-    let id: RankingId = id.get();
-    let mut view = rankings::show_ranking(ctx.app, ctx.who.actor(), id).await?;
-    let call = calls::show_call_version(ctx.app, ctx.who.actor(), &view.call, view.call_version).await?;
+    let seen = rankings::look_at(ctx.app, ctx.who.actor(), id.get::<RankingId>()).await?;
+    let (lot, dossier) = (lot.unwrap_or_default().to_owned(), dossier.unwrap_or_default().to_owned());
+    let name = format!("{} {:?} {lot:?} {dossier:?}", seen.id, seen.sight);
+    let load = rankings::show_seen(ctx.app, &seen);
+    ctx.kept_page(name, "ranking", load, move |(view, call)| ranking_body(view, &call, &lot, &dossier)).await
+}
+
+fn ranking_body(mut view: RankingView, call: &calls::CallView, lot: &str, dossier: &str) -> Result<Value, Error> {
     let lots: Vec<String> = view.lots.iter().map(|l| l.code.clone()).collect();
-    let lot = lot.unwrap_or_default();
     if !lot.is_empty() {
         view.lots.retain(|l| l.code == lot);
     }
     if view.lots.is_empty() {
-        return Err(Error::not_found().into());
+        return Err(Error::not_found());
     }
     let shown: usize = view.lots.iter().map(|l| l.dossiers.len()).sum();
     let figures: Vec<Value> = view
@@ -425,11 +380,10 @@ async fn ranking(ctx: Ctx<'_>, id: Id, lot: Option<&str>, dossier: Option<&str>)
             None => Value::Null,
         })
         .collect();
-    let body = json!({
+    Ok(json!({
         "call": call, "ranking": view, "figures": figures, "lots": lots, "lot": lot,
-        "all_derivations": shown <= MOST_DERIVATIONS, "dossier": dossier.unwrap_or_default(),
-    });
-    ctx.page("ranking", &body)
+        "all_derivations": shown <= MOST_DERIVATIONS, "dossier": dossier,
+    }))
 }
 
 #[get("/gestion/<code>/decisions?<page>")]
@@ -454,5 +408,5 @@ async fn decision_list(ctx: Ctx<'_>, code: &str, page: Option<usize>) -> Html {
         "taken": totals.as_ref().map_or(0, |totals| totals.decided),
         "stale": totals.as_ref().map_or(0, |totals| totals.stale),
     });
-    ctx.page("decisions", &body)
+    ctx.long_page(Status::Ok, "decisions", body).await
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::forms::Fields;
 use super::{Ctx, Html, PageError, is_of_form, listed};
-use crate::guards::{Peer, Stranger, remember};
+use crate::guards::{Peer, Stranger, Who, remember};
 use crate::json::Toml;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -37,12 +37,20 @@ pub(super) fn routes() -> Vec<Route> {
 
 #[get("/")]
 async fn home(ctx: Ctx<'_>) -> Html {
+    if ctx.is_visitor() {
+        let (stamp, calls) = calls::list_public(ctx.app).await?;
+        return ctx.kept_page(stamp, "home", async { Ok(calls) }, |calls| Ok(json!({ "calls": calls }))).await;
+    }
     let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
     ctx.page("home", &json!({ "calls": calls }))
 }
 
 #[get("/appels/<code>")]
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
+    if ctx.is_visitor() {
+        let stamp = calls::public_stamp(ctx.app, code).await?;
+        return ctx.kept_page(stamp, "call", calls::show_public_call(ctx.app, None, code), Ok).await;
+    }
     ctx.page("call", &calls::show_public_call(ctx.app, ctx.who.actor(), code).await?)
 }
 
@@ -53,8 +61,9 @@ async fn rules(ctx: Ctx<'_>, code: &str) -> Result<Toml, PageError> {
     Ok(Toml { text, name: format!("reglement-{code}.toml"), revision: None })
 }
 
-fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, errors: &Value) -> Html {
-    ctx.page_with(status, "sign_in", &json!({ "email": email, "to": to, "errors": errors }))
+/// The page to sign in; `kept` is a form that waits for it, to be sent to `to`.
+pub(super) fn sign_in_page(ctx: &Ctx<'_>, status: Status, email: &str, to: &str, kept: &str, errors: &Value) -> Html {
+    ctx.page_with(status, "sign_in", &json!({ "email": email, "to": to, "kept": kept, "errors": errors }))
 }
 
 /// Only a path of our own: nobody is sent elsewhere by a link.
@@ -68,7 +77,7 @@ fn safe_target(to: &str) -> String {
 
 #[get("/connexion?<vers>")]
 fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
-    sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), &json!([]))
+    sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), "", &json!([]))
 }
 
 #[post("/connexion", data = "<form>")]
@@ -76,10 +85,18 @@ async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, for
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
-            ctx.go(cookies, safe_target(form.get("to")), None)
+            let to = safe_target(form.get("to"));
+            if form.has("kept") {
+                let signed = accounts::authenticate(ctx.app, &tokens.access_token).await?;
+                let ctx = Ctx { who: Who(signed), ..ctx };
+                let saved = super::sections::save_kept(&ctx, cookies, &to, form.get("kept")).await;
+                return saved.unwrap_or_else(|| ctx.go(cookies, to, None));
+            }
+            ctx.go(cookies, to, None)
         }
         Err(error) if matches!(error.code, "sign-in" | "confirm-email") => {
-            sign_in_page(&ctx, Status::UnprocessableEntity, form.get("email"), form.get("to"), &listed(&error))
+            let (email, to, kept) = (form.get("email"), form.get("to"), form.get("kept"));
+            sign_in_page(&ctx, Status::UnprocessableEntity, email, to, kept, &listed(&error))
         }
         Err(error) => Err(error.into()),
     }
@@ -194,7 +211,10 @@ async fn password_now(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Ht
 #[get("/espace")]
 async fn space(ctx: Ctx<'_>) -> Html {
     let me = accounts::show_me(ctx.app, ctx.who.signed()?).await?;
-    let mine = dossiers::list_mine(ctx.app, ctx.who.actor()).await?;
+    let (discarded, mine): (Vec<_>, Vec<_>) = dossiers::list_whatever_is_mine(ctx.app, ctx.who.actor())
+        .await?
+        .into_iter()
+        .partition(|d| d.discarded_at.is_some());
     let calls = calls::list_calls(ctx.app, ctx.who.actor()).await?;
     let sheets = if me.seats.is_empty() {
         vec![]
@@ -204,7 +224,7 @@ async fn space(ctx: Ctx<'_>) -> Html {
     };
     let locked = sheets.iter().filter(|s| s.state == "locked").count();
     let body = json!({
-        "me": me, "dossiers": mine, "calls": calls, "sheets": sheets.len(), "locked": locked,
+        "me": me, "dossiers": mine, "discarded": discarded, "calls": calls, "sheets": sheets.len(), "locked": locked,
         "forms": organisations::LEGAL_FORMS, "invitations": members::list_invitations(ctx.app, ctx.who.actor()).await?,
         "call_invitations": officers::list_call_invitations(ctx.app, ctx.who.actor()).await?,
         "creates": ctx.who.signed()?.actor.officer,

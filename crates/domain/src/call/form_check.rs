@@ -20,6 +20,7 @@ pub(super) fn check(call: &CallDefinition, found: &mut Vec<Problem>) {
     if form.sections.is_empty() {
         found.push(Problem::error("/form/sections", "none"));
     }
+    let later = form.shown_by_later();
     let mut codes = Vec::new();
     for (s, section) in form.sections.iter().enumerate() {
         let at = format!("/form/sections/{s}");
@@ -36,6 +37,13 @@ pub(super) fn check(call: &CallDefinition, found: &mut Vec<Problem>) {
             key(&format!("{at}/code"), &field.code, found);
             question(&at, field, found);
             requirement(&format!("{at}/required"), &field.required, call, found);
+            if let Some(shown) = &field.shown_when {
+                let at = format!("{at}/shown_when");
+                condition(&at, shown, form, found);
+                for (_, named) in later.iter().filter(|(code, named)| *code == field.code && form.field(named).is_some()) {
+                    found.push(Problem::error(&at, "condition-later").with("field", named));
+                }
+            }
             kind(&at, &field.kind, call, found);
         }
     }
@@ -48,6 +56,13 @@ fn named_fields(call: &CallDefinition, found: &mut Vec<Problem>) {
     let (rules, form) = (&call.rules, &call.form);
     if !matches!(form.field(&rules.name_field).map(|f| &f.kind), Some(FieldKind::Text { .. })) {
         found.push(Problem::error("/rules/name_field", "name-field").with("field", &rules.name_field));
+    }
+    for (name, field) in [("title_field", &rules.title_field), ("summary_field", &rules.summary_field)] {
+        let Some(field) = field else { continue };
+        let kind = form.field(field).map(|f| &f.kind);
+        if !matches!(kind, Some(FieldKind::Text { .. } | FieldKind::LongText { .. })) {
+            found.push(Problem::error(&format!("/rules/{name}"), "text-field").with("field", field));
+        }
     }
     let Some(FieldKind::Choice { options }) = form.field(&rules.legal_form_field).map(|f| &f.kind) else {
         found.push(Problem::error("/rules/legal_form_field", "form-field").with("field", &rules.legal_form_field));

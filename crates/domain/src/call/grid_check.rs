@@ -31,6 +31,10 @@ pub(super) fn check(call: &CallDefinition, found: &mut Vec<Problem>) {
     if grid.min_jurors == 0 {
         found.push(Problem::error("/grid/min_jurors", "positive"));
     }
+    if grid.min_marks.is_some_and(|least| least == 0 || least > grid.min_jurors) {
+        let range = Problem::error("/grid/min_marks", "range");
+        found.push(range.with("min", 1).with("max", grid.min_jurors.max(1)));
+    }
     match &grid.aggregation {
         Aggregation::Trimmed(each) if u64::from(*each) * 2 >= u64::from(grid.min_jurors) => {
             found.push(Problem::error("/grid/aggregation", "trimmed"));

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::form::{Field, FieldKind, Number, Quotient, Requirement, SumBelow};
+use crate::form::{Condition, Field, FieldKind, Number, Quotient, Requirement, SumBelow};
 use crate::grid::{Aggregation, Measure};
 use crate::pieces::{Format, PieceSlot};
 
@@ -135,6 +135,7 @@ const NUMBER: Shape = Shape::One("number", reads::<Number>, "\"0\"");
 const FORMAT: Shape = Shape::One("file-format", reads::<Format>, "\"pdf\"");
 const CLASS: Shape = Shape::One("class", reads::<Class>, "\"officer\"");
 const REQUIREMENT: Shape = Shape::One("requirement", reads::<Requirement>, "\"never\"");
+const CONDITION: Shape = Shape::One("condition", reads::<Condition>, "{\"any\": []}");
 const MEASURE: Shape = Shape::One("measure", reads::<Measure>, "\"total\"");
 
 const fn must(name: &'static str, class: Class, shape: Shape) -> Member {
@@ -210,6 +211,8 @@ const RULES: &[Member] = &[
     must("implicit_rejection_months", Public, Shape::One("whole", reads::<i32>, "0")),
     must("name_field", Officer, TEXT),
     must("legal_form_field", Officer, TEXT),
+    may("title_field", Officer, TEXT),
+    may("summary_field", Officer, TEXT),
     must("eligible_forms", Public, Shape::List(&TEXT)),
     may("officers_see_marks_while_marking", Public, FLAG),
     must("court", Public, TEXT),
@@ -238,6 +241,7 @@ const FIELD: &[Member] = &[
     must("label", Public, TEXT),
     may("help", Public, TEXT),
     may("required", Public, REQUIREMENT),
+    may("shown_when", Public, CONDITION),
     may("hidden_from_jury", Officer, FLAG),
     may("class", Officer, CLASS),
     may("blind", Officer, FLAG),
@@ -302,6 +306,7 @@ const GRID: &[Member] = &[
         Shape::List(&Shape::Members(&[must("on", Public, MEASURE), may("lower_wins", Public, FLAG)])),
     ),
     must("min_jurors", Public, COUNT),
+    may("min_marks", Public, COUNT),
     may("aggregation", Public, Shape::One("aggregation", reads::<Aggregation>, "\"mean\"")),
     may(
         "comments",

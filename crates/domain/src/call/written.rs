@@ -111,7 +111,11 @@ fn table(out: &mut String, path: &str, map: &Map<String, Value>, shape: &Shape) 
         let (path, shape) = (join(path, name), below(shape, map, name));
         match &map[name] {
             Value::Object(inner) => {
-                let _ = writeln!(out, "\n[{path}]");
+                // What has nothing but tables of its own is named by them.
+                let named = !inner.is_empty() && inner.iter().all(|(n, v)| in_tables(v, &below(&shape, inner, n)));
+                if !named {
+                    let _ = writeln!(out, "\n[{path}]");
+                }
                 table(out, &path, inner, &shape);
             }
             Value::Array(items) => {

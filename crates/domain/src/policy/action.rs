@@ -169,6 +169,12 @@ actions! {
     DropChange => "dossier.drop_change", DossierId;
     /// Take it out for good.
     WithdrawDossier => "dossier.withdraw", DossierId;
+    /// Throw a draft away.
+    DiscardDossier => "dossier.discard", DossierId;
+    /// Take back that it was thrown away or withdrawn.
+    RestoreDossier => "dossier.restore", DossierId;
+    /// Erase it with all that hangs on it, once it need not be kept.
+    EraseDossier => "dossier.erase", DossierId;
     /// Count dossiers.
     CountDossiers => "dossiers.count", CallId;
     /// List filed dossiers.
@@ -197,6 +203,8 @@ actions! {
     LockSheet => "sheet.lock", SheetId;
     /// Read one's own sheet.
     ReadSheet => "sheet.read", SheetId;
+    /// Ask the chair to open one's own locked sheet again.
+    AskReopening => "sheet.ask_reopening", SheetId;
     /// See whose sheet on which dossier is locked, without its marks.
     ListSheets => "sheets.list", CallId;
     /// Open a locked sheet again.
@@ -221,6 +229,12 @@ actions! {
     ReadDecisions => "decision.read", CallId;
     /// Take decisions away in a file.
     ExportDecisions => "decision.export", CallId;
+    /// Put decisions before the assembly.
+    GatherDecisions => "deliberation.gather", CallId;
+    /// Record that a deliberation has its effects.
+    MakeExecutory => "deliberation.executory", CallId;
+    /// Correct what was recorded of a deliberation.
+    CorrectDeliberation => "deliberation.correct", CallId;
 }
 
 /// Answers for an action known to the compiler.

@@ -86,6 +86,7 @@ fn assign(input: &Input) {
                 id: format!("D{at}"),
                 recused: some(*recused),
                 experts: some(*experts),
+                ..AssignableDossier::default()
             })
             .collect(),
         per_dossier: u32::from(input.per_dossier % 6),

@@ -57,6 +57,14 @@ pub(crate) fn read_email(email: &str) -> std::result::Result<Email, Problem> {
     Email::parse(email).map_err(|_| Problem { pointer: "/email".into(), code: "field-email".into(), args: vec![] })
 }
 
+/// What an account may do, for whoever runs a command in its name.
+pub async fn find_actor(app: &Arrival, email: &str) -> Result<Option<Actor>> {
+    let Ok(email) = Email::parse(email) else { return Ok(None) };
+    let conn = app.database.read();
+    let Some(account) = rows::find_by_email(conn, &email).await? else { return Ok(None) };
+    Ok(rows::actor(conn, account.id).await?.map(|(_, actor)| actor))
+}
+
 async fn hashed(app: &Arrival, password: &str) -> Result<String> {
     app.passwords.turn().await?.hash(password).await
 }

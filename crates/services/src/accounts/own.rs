@@ -147,18 +147,20 @@ pub struct MySeat {
 pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
     let conn = app.database.read();
     let organisations = ami_database::organisations::of_account(conn, signed.account.id).await?;
-    let calls = if signed.actor.seats.is_empty() && signed.actor.officer_of.is_empty() {
-        Vec::new()
-    } else {
-        ami_database::calls::all(conn).await?
-    };
+    let of = signed.actor.seats.keys().chain(&signed.actor.officer_of).copied();
+    let calls = ami_database::calls::some(conn, of).await?;
     let seats: Vec<MySeat> = calls
-        .iter()
+        .values()
+        .rev()
         .filter_map(|c| signed.actor.seats.get(&c.id).map(|s| (c, s)))
         .map(|(c, s)| MySeat { id: s.id.uuid(), call: c.definition.code.clone(), declared: s.declared, chair: s.chair })
         .collect();
-    let officer_of: Vec<String> =
-        calls.iter().filter(|c| signed.actor.officer_of.contains_key(&c.id)).map(|c| c.definition.code.clone()).collect();
+    let officer_of: Vec<String> = calls
+        .values()
+        .rev()
+        .filter(|c| signed.actor.officer_of.contains_key(&c.id))
+        .map(|c| c.definition.code.clone())
+        .collect();
     let mut roles = Vec::new();
     if !organisations.is_empty() {
         roles.push("applicant");

@@ -1,6 +1,7 @@
 //! The decisions of a call as a list, in numbers, and as tables for spreadsheets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ami_database::calls::Call;
 use ami_database::rankings as rows;
@@ -8,8 +9,9 @@ use ami_database::{accounts, dossiers};
 use ami_documents::DecisionRow;
 use ami_domain::call::time_zone;
 use ami_domain::decision::{Decision, DecisionKind, Stale};
+use ami_domain::deliberation::DecisionStage;
 use ami_domain::dossier::{Dossier, DossierStateName};
-use ami_domain::ids::{AccountId, DossierId};
+use ami_domain::ids::{AccountId, DossierId, RankingId};
 use ami_domain::policy::{Action, Subject, decide};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,9 +19,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Grounds, OverrideView, override_view};
+use crate::deliberations::{Stages, stages};
 use crate::filed::Filings;
 use crate::part::{Page, Part};
-use crate::{Actor, Arrival, Error, Kind, Result, load_call, rankings};
+use crate::rankings::Standings;
+use crate::{Actor, Arrival, Error, Kind, Result, rankings};
+
+/// The list's name in its cursors.
+const LIST: &str = "decisions";
 
 /// A line of the list of decisions.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -30,7 +37,7 @@ pub struct DecisionLine {
     pub lot: String,
     /// The lot's name.
     pub lot_label: String,
-    /// In the newest ranking.
+    /// In the newest ranking, or the one that was so when the list was begun.
     pub rank: Option<usize>,
     /// Whether it shares its rank.
     pub ex_aequo: bool,
@@ -64,6 +71,9 @@ pub struct DecisionLine {
     /// The published rules that it goes beyond, and why.
     #[serde(rename = "override")]
     pub overridden: Option<OverrideView>,
+    /// How far the decision is: `proposed`, `gathered`, `executory` or `notified`.
+    #[schema(value_type = Option<String>)]
+    pub stage: Option<DecisionStage>,
 }
 
 /// The call, to whoever may read its decisions now.
@@ -71,54 +81,62 @@ pub struct DecisionLine {
 /// # Errors
 /// `sealed` before closing.
 async fn decided_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Call> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ReadDecisions, who, &Subject::call(call.facts(app.at)))?;
     Ok(call)
-}
-
-fn places(ranking: Option<&rankings::RankingView>) -> BTreeMap<Uuid, &rankings::RankedDossier> {
-    ranking.into_iter().flat_map(|r| &r.lots).flat_map(|l| &l.dossiers).map(|d| (d.id, d)).collect()
 }
 
 /// Every filed dossier of a call with what was decided, by lot, rank and number.
 pub async fn list_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranking = rankings::latest_read(app, who, &call).await?;
+    let ranked = rankings::standings(app, who, &call).await?;
     let decisions = rows::decisions(conn, call.id).await?;
-    let grounds = Grounds::load(conn, call.id, None).await?;
+    let grounds = Grounds::read(app, call.id, None).await?;
     let filings = Filings::of_call(conn, &call).await?;
     let mut filed = dossiers::filed_of_call(conn, call.id).await?;
-    let ranked = places(ranking.as_ref());
     filed.sort_by_cached_key(|d| (d.lot.clone(), rank(&ranked, d.id), d.number));
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
-    let taken = Taken { decisions, grounds, people };
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, call.id, None).await? };
     Ok(filed.iter().map(|d| line(d, &filings, &ranked, &taken)).collect())
 }
 
-/// The same, in parts.
+/// Where a line stands: the ranking that orders the list, lot, rank, number.
+type Place = (Option<Uuid>, String, usize, i64);
+
+/// The same, in parts. A list that was begun goes on in the order of the ranking that was the newest then.
 pub async fn page_decisions(app: &Arrival, who: Option<&Actor>, code: &str, part: &Part) -> Result<Page<DecisionLine>> {
     let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let ranking = rankings::latest_read(app, who, &call).await?;
-    let ranked = places(ranking.as_ref());
-    let place = |(id, lot, number): &(DossierId, String, i64)| (lot.clone(), rank(&ranked, *id), *number);
-    let mut all = dossiers::filed_places(conn, call.id).await?;
-    all.sort_by_cached_key(place);
-    let page = part.cut("decisions", all, place)?;
+    let (by, ranked) = match part.after::<Place>(LIST)? {
+        None => rankings::standings_of(app, who, &call, None).await?,
+        Some((None, ..)) => (None, Standings::default()),
+        Some((Some(id), ..)) => rankings::standings_of(app, who, &call, Some(id.into())).await?,
+    };
+    let place = |(id, lot, number): &(DossierId, String, i64)| {
+        (by.map(RankingId::uuid), lot.clone(), rank(&ranked, *id), *number)
+    };
+    let load = async {
+        let mut all = dossiers::filed_places(conn, call.id).await?;
+        all.sort_by_cached_key(place);
+        Ok(Arc::new(all))
+    };
+    let all = app.lately("places", format!("{} {by:?}", call.id), load).await?;
+    let page = part.cut_of(LIST, &all, place)?;
     let filed = dossiers::some(conn, page.items.iter().map(|(id, ..)| *id)).await?;
     let filings = Filings::of(conn, &call, filed.keys().copied()).await?;
     let decisions = rows::decisions_on(conn, filed.keys().copied()).await?;
     let people = accounts::names(conn, &decisions.values().map(|d| d.by).collect()).await?;
     let shown: Vec<DossierId> = filed.keys().copied().collect();
-    let taken = Taken { decisions, grounds: Grounds::load(conn, call.id, Some(&shown)).await?, people };
+    let grounds = Grounds::read(app, call.id, Some(&shown)).await?;
+    let taken = Taken { decisions, grounds, people, stages: stages(conn, call.id, Some(&shown)).await? };
     let lines = page.items.iter().filter_map(|(id, ..)| filed.get(id));
     let lines = lines.map(|d| line(d, &filings, &ranked, &taken)).collect();
     Ok(Page { items: lines, next: page.next })
 }
 
-fn rank(ranked: &BTreeMap<Uuid, &rankings::RankedDossier>, id: DossierId) -> usize {
-    ranked.get(&id.uuid()).and_then(|p| p.rank).unwrap_or(usize::MAX)
+fn rank(ranked: &Standings, id: DossierId) -> usize {
+    ranked.get(&id).and_then(|p| p.rank).unwrap_or(usize::MAX)
 }
 
 /// What was decided in a call, in numbers.
@@ -139,11 +157,15 @@ pub struct DecisionTotals {
 /// # Errors
 /// `sealed` before closing; `sum-too-large` when the amounts have no sum.
 pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<DecisionTotals> {
-    let conn = app.database.read();
     let call = decided_call(app, who, code).await?;
-    let filed = dossiers::count_filed(conn, &dossiers::Filed { call: call.id, lot: None, state: None }).await?;
+    app.lately("decisions", call.id, totals(app, &call)).await
+}
+
+async fn totals(app: &Arrival, call: &Call) -> Result<DecisionTotals> {
+    let conn = app.database.read();
+    let filed = app.count_filed(&dossiers::Filed { call: call.id, lot: None, state: None }).await?;
     let taken = rows::decisions_with_states(conn, call.id).await?;
-    let grounds = Grounds::load(conn, call.id, None).await?;
+    let grounds = Grounds::read(app, call.id, None).await?;
     let (mut stale, mut spent) = (0, Some(0_i64));
     for (decision, state) in &taken {
         if grounds.stale(decision, *state).is_some() {
@@ -153,7 +175,7 @@ pub async fn count_decisions(app: &Arrival, who: Option<&Actor>, code: &str) -> 
         }
     }
     Ok(DecisionTotals {
-        dossiers: usize::try_from(filed).unwrap_or(usize::MAX),
+        dossiers: filed,
         decided: taken.len(),
         stale,
         spent_cents: spent.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?,
@@ -165,15 +187,11 @@ struct Taken {
     decisions: BTreeMap<DossierId, Decision>,
     grounds: Grounds,
     people: BTreeMap<AccountId, (String, String)>,
+    stages: Stages,
 }
 
-fn line(
-    d: &Dossier,
-    filings: &Filings,
-    ranked: &BTreeMap<Uuid, &rankings::RankedDossier>,
-    taken: &Taken,
-) -> DecisionLine {
-    let place = ranked.get(&d.id.uuid()).copied();
+fn line(d: &Dossier, filings: &Filings, ranked: &Standings, taken: &Taken) -> DecisionLine {
+    let place = ranked.get(&d.id);
     let decision = taken.decisions.get(&d.id);
     let by = decision.and_then(|x| taken.people.get(&x.by));
     DecisionLine {
@@ -200,11 +218,8 @@ fn line(
         decided_by: by.map(|(name, _)| name.clone()),
         stale: decision.and_then(|x| taken.grounds.stale(x, d.state_name())),
         overridden: decision.and_then(override_view),
+        stage: decision.map(|x| taken.stages.of(x)),
     }
-}
-
-fn word(prefix: &str, code: &str) -> String {
-    ami_views::message(&format!("{prefix}-{}", code.replace('_', "-")), &[]).unwrap_or_else(|| code.to_owned())
 }
 
 fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
@@ -218,14 +233,14 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
             number: l.number.clone(),
             organisation: l.organisation.clone(),
             siret: l.siret.clone(),
-            status: word("status", &l.status),
+            status: ami_views::word("status", &l.status),
             total: l.total_shown.clone(),
-            decision: l.decision.map_or_else(String::new, |d| word("decision", d.as_str())),
+            decision: l.decision.map_or_else(String::new, |d| ami_views::word("decision", d.as_str())),
             amount_cents: l.amount_cents.filter(|_| l.stale.is_none()),
-            stale: l.stale.map_or_else(String::new, |stale| word("stale", stale.as_str())),
+            stale: l.stale.map_or_else(String::new, |stale| ami_views::word("stale", stale.as_str())),
             reason: l.reason.clone(),
             overridden: l.overridden.as_ref().map_or_else(String::new, |o| {
-                let rules: Vec<String> = o.rules.iter().map(|r| word("rule", r.as_str())).collect();
+                let rules: Vec<String> = o.rules.iter().map(|r| ami_views::word("rule", r.as_str())).collect();
                 format!("{} : {}", rules.join(", "), o.reason)
             }),
             decided_at: l.decided_at.map(|at| at.to_zoned_datetime(time_zone()).datetime()),
@@ -236,18 +251,18 @@ fn rows_of(lines: &[DecisionLine]) -> Vec<DecisionRow> {
 
 /// The decisions as CSV that a French spreadsheet opens right.
 pub async fn decisions_csv(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ExportDecisions, who, &Subject::call(call.facts(app.at)))?;
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)
+    app.cores.run(move || ami_documents::decisions_csv(&rows_of(&lines)).map_err(Error::internal)).await
 }
 
 /// The decisions as XLSX.
 pub async fn decisions_xlsx(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<Vec<u8>> {
-    let call = load_call(app.database.read(), code).await?;
+    let call = app.call(code).await?;
     decide(Action::ExportDecisions, who, &Subject::call(call.facts(app.at)))?;
     let lines = list_decisions(app, who, code).await?;
     app.note_reading(who, "export", code);
-    ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)
+    app.cores.run(move || ami_documents::decisions_xlsx(&rows_of(&lines)).map_err(Error::internal)).await
 }

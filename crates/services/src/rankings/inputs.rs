@@ -28,14 +28,17 @@ pub(super) struct Inputs {
     /// Of the jurors who count more than once, by label.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) voices: BTreeMap<String, u32>,
-    dossiers: Vec<InputDossier>,
+    pub(super) dossiers: Vec<InputDossier>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct InputDossier {
-    number: String,
+pub(super) struct InputDossier {
+    pub(super) number: String,
     lot: String,
     ballots: BTreeMap<String, BTreeMap<String, i64>>,
+    /// The criteria on which a juror abstains, by label.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) abstentions: BTreeMap<String, Vec<String>>,
     values: BTreeMap<String, Rational>,
 }
 
@@ -59,6 +62,7 @@ pub(super) async fn gather(app: &Arrival, call: &Call) -> Result<(Inputs, BTreeM
 
     let mut voices = BTreeMap::new();
     let mut ballots: BTreeMap<DossierId, BTreeMap<String, BTreeMap<String, i64>>> = BTreeMap::new();
+    let mut abstentions: BTreeMap<DossierId, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     let lots: BTreeMap<DossierId, &str> = filed.iter().map(|d| (d.id, d.lot.as_str())).collect();
     for sheet in sheets.iter().filter(|s| s.is_locked()) {
         let (Some(seat), Some(lot)) = (seats.get(&sheet.seat), lots.get(&sheet.dossier)) else { continue };
@@ -72,6 +76,11 @@ pub(super) async fn gather(app: &Arrival, call: &Call) -> Result<(Inputs, BTreeM
         let marks =
             sheet.entries.iter().filter_map(|(c, e)| e.mark.map(|m| (c.clone(), grid.scale.value(m)))).collect();
         ballots.entry(sheet.dossier).or_default().insert(seat.label.clone(), marks);
+        let without: Vec<String> =
+            sheet.entries.iter().filter(|(_, e)| e.abstained.is_some()).map(|(c, _)| c.clone()).collect();
+        if !without.is_empty() {
+            abstentions.entry(sheet.dossier).or_default().insert(seat.label.clone(), without);
+        }
     }
 
     let mut about = BTreeMap::new();
@@ -87,6 +96,7 @@ pub(super) async fn gather(app: &Arrival, call: &Call) -> Result<(Inputs, BTreeM
             number,
             lot: dossier.lot.clone(),
             ballots: ballots.remove(&dossier.id).unwrap_or_default(),
+            abstentions: abstentions.remove(&dossier.id).unwrap_or_default(),
             values,
         });
     }
@@ -175,7 +185,7 @@ pub(super) fn engine_grid(grid: &Grid) -> Result<scoring::Grid> {
         thresholds: grid.thresholds.iter().map(threshold).collect::<Result<_>>()?,
         ties: grid.ties.iter().filter_map(breaker).collect(),
     };
-    scoring::Grid::new(spec).map_err(Error::internal)
+    Ok(scoring::Grid::new(spec).map_err(Error::internal)?.with_min_marks(grid.min_marks()))
 }
 
 /// The filed answers that break ties, read as they were filed.

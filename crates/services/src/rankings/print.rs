@@ -61,6 +61,7 @@ pub(super) fn document(call: &Call, view: &RankingView, decided: impl Fn(&Ranked
             .map(|t| format!("{}{}", measure_label(grid, &t.on), if t.lower_wins { " (le plus bas)" } else { "" }))
             .collect(),
         min_jurors: grid.min_jurors,
+        min_marks: grid.min_marks(),
         lots: view
             .lots
             .iter()
@@ -114,9 +115,14 @@ fn line(grid: &Grid, view: &RankingView, d: &RankedDossier, decision: String) ->
                 .map(|e| format!("éliminé ({}) : {} {} < {}", e.code, e.on, e.value_shown, e.minimum))
                 .collect::<Vec<_>>()
                 .join(" ; "),
-            "insufficient" => {
+            "insufficient" if d.short_of_marks.is_empty() => {
                 format!("notation insuffisante ({} juré·es, minimum {})", d.jurors.len(), grid.min_jurors)
             }
+            "insufficient" => format!(
+                "notation insuffisante sur {} (minimum {} notes par critère)",
+                d.short_of_marks.join(", "),
+                grid.min_marks()
+            ),
             _ => match &d.decided_by {
                 Some(by) => format!("seuils atteints ; départagé par {by}"),
                 None => "seuils atteints".into(),
@@ -140,7 +146,11 @@ fn line(grid: &Grid, view: &RankingView, d: &RankedDossier, decision: String) ->
                     marks: d
                         .jurors
                         .iter()
-                        .map(|j| s.marks.get(j).map_or_else(String::new, ToString::to_string))
+                        .map(|j| match s.marks.get(j) {
+                            Some(mark) => mark.to_string(),
+                            None if s.abstained.contains(j) => "abst.".into(),
+                            None => String::new(),
+                        })
                         .collect(),
                     mean: s.mean.clone(),
                     mean_shown: s.mean_shown.clone(),

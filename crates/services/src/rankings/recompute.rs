@@ -69,7 +69,7 @@ pub async fn recompute_ranking(app: &Arrival, id: RankingId) -> Result<Recompute
         let engine = (snapshot.engine != scoring::ENGINE).then_some(snapshot.engine);
         Ok(Recomputed::Result { first, engine })
     };
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    app.cores.run(work).await
 }
 
 fn about(view: &RankingView) -> BTreeMap<String, About> {

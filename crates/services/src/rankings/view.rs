@@ -90,6 +90,9 @@ pub struct RankedDossier {
     pub ex_aequo: bool,
     /// The jurors who were counted, by label.
     pub jurors: Vec<String>,
+    /// The criteria that have too few marks, though enough jurors were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub short_of_marks: Vec<String>,
 }
 
 /// Points of a group.
@@ -118,6 +121,9 @@ pub struct RankedCriterion {
     pub points: String,
     /// Two decimals.
     pub points_shown: String,
+    /// The jurors who abstain: they are neither in the mean nor in its number of marks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abstained: Vec<String>,
 }
 
 /// A threshold that was not reached.
@@ -154,7 +160,13 @@ pub(super) struct About {
 }
 
 /// One line of the engine's result, with what the engine does not know of the dossier.
-pub(super) fn ranked(line: scoring::RankedDossier<'_>, grid: &Grid, about: About) -> RankedDossier {
+pub(super) fn ranked(
+    line: scoring::RankedDossier<'_>,
+    grid: &Grid,
+    about: About,
+    abstentions: &BTreeMap<String, Vec<String>>,
+) -> RankedDossier {
+    let min_jurors = usize::try_from(grid.min_jurors).unwrap_or(usize::MAX);
     let status = match line.status() {
         Status::Ranked => "ranked",
         Status::Eliminated => "eliminated",
@@ -178,6 +190,11 @@ pub(super) fn ranked(line: scoring::RankedDossier<'_>, grid: &Grid, about: About
             mean_shown: mean.decimal(2, ','),
             points: points.to_string(),
             points_shown: points.decimal(2, ','),
+            abstained: abstentions
+                .iter()
+                .filter(|(_, criteria)| criteria.iter().any(|code| code == c.code()))
+                .map(|(juror, _)| juror.clone())
+                .collect(),
         };
         Some((c.code().to_owned(), criterion))
     };
@@ -204,5 +221,10 @@ pub(super) fn ranked(line: scoring::RankedDossier<'_>, grid: &Grid, about: About
         decided_by: line.decided_by().map(str::to_owned),
         ex_aequo: line.is_ex_aequo(),
         jurors: line.juror_ids().map(str::to_owned).collect(),
+        short_of_marks: if line.total().is_none() && line.jurors() >= min_jurors {
+            line.criteria().filter(|c| c.count() < grid.min_marks()).map(|c| c.code().to_owned()).collect()
+        } else {
+            vec![]
+        },
     }
 }

@@ -1,13 +1,20 @@
-//! PDF: is it whole, and is it encrypted?
+//! PDF: is it whole, does it open without a password, and does it run anything?
 //!
 //! A PDF ends with `startxref`, an offset and `%%EOF`. At the offset is either a table followed by `trailer` and a dictionary, or a
 //! stream whose dictionary stands for the trailer; each may point to an older one (`/Prev`), as incremental updates and linearised
 //! files do, and a table may point to a stream beside it (`/XRefStm`). The document is encrypted when one of these dictionaries has
-//! `/Encrypt`; they are never compressed or encrypted themselves. The word elsewhere, in a text or a picture, means nothing.
+//! `/Encrypt`; they are never compressed or encrypted themselves. The word elsewhere, in a text or a picture, means nothing. Such a
+//! document opens for anybody when its password is empty: then it only says what readers may do with it.
+//!
+//! What runs is an action of JavaScript or one that launches a program, in any object, compressed ones included.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Mutex, PoisonError};
+
+use flate2::read::ZlibDecoder;
+use lopdf::{Dictionary, Document, LoadOptions, Object};
 
 use super::{InspectError, Refused, find, scan_windows};
 
@@ -25,7 +32,9 @@ const XREF_NAME: &[u8] = b"/XRef";
 
 pub(super) fn inspect(file: &mut File) -> Result<(), InspectError> {
     let size = file.metadata()?.len();
-    let tail = read_at(file, size.saturating_sub(TAIL), TAIL)?;
+    let end = without_padding(file, size)?;
+    let mut tail = read_at(file, end.saturating_sub(TAIL), TAIL)?;
+    tail.truncate(usize::try_from(end.min(TAIL)).unwrap_or_default());
     let end = rfind(&tail, b"%%EOF").ok_or(Refused::TruncatedPdf)?;
     let last = rfind(tail.get(..end).unwrap_or_default(), b"startxref")
         .and_then(|at| tail.get(at + b"startxref".len()..end))
@@ -41,10 +50,131 @@ pub(super) fn inspect(file: &mut File) -> Result<(), InspectError> {
         Some(encrypted) => encrypted,
         None => search(file)?.ok_or(Refused::TruncatedPdf)?,
     };
-    if encrypted {
+    if encrypted { protected(file, size) } else { runs_nothing(file) }
+}
+
+/// Where a file ends, but for the zeros and blanks that disks and gateways append.
+fn without_padding(file: &mut File, size: u64) -> io::Result<u64> {
+    let mut end = size;
+    while end > 0 {
+        let start = end.saturating_sub(super::WINDOW as u64);
+        let block = read_at(file, start, end - start)?;
+        if let Some(last) = block.iter().rposition(|byte| !is_space(*byte) && *byte != 0xFF && *byte != 0x1A) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Larger encrypted files are not taken into memory.
+const MOST_PROTECTED: u64 = 64 * 1024 * 1024;
+/// Encrypted files are taken into memory one at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// An encrypted document: it must open with no password, and run nothing.
+fn protected(file: &mut File, size: u64) -> Result<(), InspectError> {
+    if size > MOST_PROTECTED {
         return Err(Refused::EncryptedPdf.into());
     }
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = read_at(file, 0, size)?;
+    // It tries the empty password by itself.
+    let options = LoadOptions { max_decompressed_size: Some(MOST_INFLATED), ..LoadOptions::default() };
+    let opened = Document::load_mem_with_options(&bytes, options);
+    let read = |document: &Document| document.was_encrypted() && !document.is_encrypted();
+    let document = opened.ok().filter(|document| read(document) && !document.get_pages().is_empty());
+    let document = document.ok_or(Refused::EncryptedPdf)?;
+    if document.objects.values().any(|object| is_active(object, 0)) {
+        return Err(Refused::ActivePdf.into());
+    }
     Ok(())
+}
+
+/// Whether an object holds an action that runs something.
+fn is_active(object: &Object, depth: usize) -> bool {
+    let inner = |dictionary: &Dictionary| {
+        let named = dictionary.get(b"S").and_then(Object::as_name);
+        named.is_ok_and(|name| RUNS.contains(&name))
+            || dictionary.has(b"JS")
+            || dictionary.iter().any(|(_, value)| is_active(value, depth + 1))
+    };
+    match object {
+        _ if depth > MAX_NESTING => true,
+        Object::Dictionary(dictionary) => inner(dictionary),
+        Object::Stream(stream) => inner(&stream.dict),
+        Object::Array(items) => items.iter().any(|item| is_active(item, depth + 1)),
+        _ => false,
+    }
+}
+
+/// Types of action that run something.
+const RUNS: [&[u8]; 2] = [b"JavaScript", b"Launch"];
+/// A stream of objects holds a few hundred of them.
+const MOST_INFLATED: usize = 16 * 1024 * 1024;
+
+/// Looks through all objects for actions that run something. The names are rare: where one stands, the object is read.
+fn runs_nothing(file: &mut File) -> Result<(), InspectError> {
+    let mut found = Vec::new();
+    let mut base = 0;
+    file.seek(SeekFrom::Start(0))?;
+    scan_windows(file, |window| {
+        let slashes = window.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        for (at, _) in slashes {
+            let name = Lexer { bytes: window, at: at + 1, active: false }.name();
+            let objects = name == b"ObjStm";
+            if objects || name == b"JS" || RUNS.contains(&name.as_slice()) {
+                found.push((base + at as u64, objects));
+            }
+        }
+        base += window.len().saturating_sub(super::OVERLAP) as u64;
+        // Real documents have some thousands of such streams at most.
+        found.len() <= MOST_FOUND
+    })?;
+    if found.len() > MOST_FOUND {
+        return Err(Refused::ActivePdf.into());
+    }
+    found.sort_unstable();
+    found.dedup();
+    for (at, objects) in found {
+        // The name is somewhere in an object, which starts after the nearest "obj" before it.
+        let before = DICTIONARY.min(at);
+        let bytes = read_at(file, at - before, before + DICTIONARY)?;
+        let name_at = usize::try_from(before).unwrap_or_default();
+        let Some(start) = bytes.get(..name_at).and_then(|bytes| rfind(bytes, b"obj")) else { continue };
+        let mut lexer = Lexer::new(bytes.get(start + 3..).unwrap_or_default());
+        let object = lexer.value(0);
+        let end = start + 3 + lexer.at;
+        let active = if objects && object.is_some() && name_at < end {
+            packed(file, at - before + end as u64)?
+        } else {
+            lexer.active
+        };
+        if active {
+            return Err(Refused::ActivePdf.into());
+        }
+    }
+    Ok(())
+}
+
+/// Candidates that are looked at.
+const MOST_FOUND: usize = 100_000;
+
+/// Whether one of the objects in the stream that begins at `at` runs something.
+fn packed(file: &mut File, at: u64) -> io::Result<bool> {
+    let head = read_at(file, at, 64)?;
+    let mut lexer = Lexer::new(&head);
+    if !lexer.skip_word(b"stream") {
+        return Ok(false);
+    }
+    let line_end = if head.get(lexer.at) == Some(&b'\r') { 2 } else { 1 };
+    file.seek(SeekFrom::Start(at + (lexer.at + line_end) as u64))?;
+    let mut objects = Vec::new();
+    // What is damaged or not deflated is read as far as it goes; what goes beyond the bound is not looked at.
+    let _ = ZlibDecoder::new(&*file).take(MOST_INFLATED as u64).read_to_end(&mut objects);
+    let mut lexer = Lexer::new(&objects);
+    while lexer.value(0).is_some() {}
+    Ok(lexer.active)
 }
 
 /// Follows the chain of trailers. `None` when a link does not lead to one.
@@ -167,11 +297,13 @@ enum Value {
 struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// A dictionary was met that is an action which runs something.
+    active: bool,
 }
 
 impl<'a> Lexer<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, active: false }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -270,6 +402,8 @@ impl<'a> Lexer<'a> {
             }
             let key = self.name();
             let value = self.value(depth)?;
+            self.active |=
+                key == b"JS" || key == b"S" && matches!(&value, Value::Name(name) if RUNS.contains(&name.as_slice()));
             entry(&key, &value);
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
+use lopdf::{Dictionary, EncryptionState, EncryptionVersion, dictionary};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -190,4 +191,36 @@ pub(crate) fn bomb(copies: usize) -> Vec<u8> {
         writer.raw_copy_file_rename(entry, format!("sheet{copy}")).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// A document with one page and `action` when it opens, its objects packed into a stream or not; protected by these passwords, when
+/// there are any.
+pub(crate) fn document(action: Option<Dictionary>, packed: bool, passwords: Option<(&str, &str)>) -> Vec<u8> {
+    let mut document = lopdf::Document::with_version("1.5");
+    let page = document.new_object_id();
+    let pages = document.add_object(dictionary! { "Type" => "Pages", "Kids" => vec![page.into()], "Count" => 1 });
+    document.set_object(page, dictionary! { "Type" => "Page", "Parent" => pages });
+    let mut catalog = dictionary! { "Type" => "Catalog", "Pages" => pages };
+    if let Some(action) = action {
+        let action = document.add_object(action);
+        catalog.set("OpenAction", action);
+    }
+    let catalog = document.add_object(catalog);
+    document.trailer.set("Root", catalog);
+    let id = || lopdf::Object::string_literal("0123456789abcdef");
+    document.trailer.set("ID", vec![id(), id()]);
+    if let Some((owner_password, user_password)) = passwords {
+        let permissions = lopdf::Permissions::PRINTABLE;
+        let version =
+            EncryptionVersion::V2 { document: &document, owner_password, user_password, key_length: 128, permissions };
+        let state = EncryptionState::try_from(version).unwrap();
+        document.encrypt(&state).unwrap();
+    }
+    let mut bytes = Vec::new();
+    if packed {
+        document.save_modern(&mut bytes).unwrap();
+    } else {
+        document.save_to(&mut bytes).unwrap();
+    }
+    bytes
 }
