@@ -13,10 +13,8 @@ use ami_services::jury::{Conflict, Invitation};
 use ami_services::organisations::OrganisationInput;
 use ami_services::sheets::{Given, SheetChanges};
 use ami_services::{
-use ami_services::{
-    Actor, App, Arrival, accounts, assigning, deposits, dossiers, jury, locking, officers, organisations, pieces,
-    review, sheets, steps, writing,
-};
+    Actor, App, Arrival, accounts, assigning, deposits, dossiers, jury, locking, members, officers, organisations,
+    pieces, review, sheets, steps, writing,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::{Date, date};

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{call, demo, evidence, outbox, server};
-use ami::{demo, erase, evidence, outbox, server};
+use ami::{call, demo, erase, evidence, outbox, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -225,6 +224,7 @@ fn main() -> ExitCode {
             }
             Command::Officer(Officer::Add { email, name, config }) => {
                 call::add_officer(config.file.as_deref(), &email, &name).await
+            }
             Command::Erase(Erase::Dossier { id, administrator, reason, visa, config }) => {
                 let request = erase::Request { dossier: &id, by: &administrator, reason: &reason, visa: &visa };
                 erase::erase_dossier(config.file.as_deref(), &request).await

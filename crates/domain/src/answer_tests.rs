@@ -316,6 +316,7 @@ fn any_form() -> impl Strategy<Value = Form> {
         required,
         shown_when,
         hidden_from_jury: false,
+        classes: crate::call::Classes::default(),
         kind,
     });
     prop::collection::vec(field, 1..5).prop_map(|fields| {

@@ -123,7 +123,7 @@ mod tests {
 
     /// The demonstration call: 3.03 « En groupement ? » decides whether 3.04, its members, is asked.
     fn call() -> CallDefinition {
-        serde_json::from_str(include_str!("../../../fixtures/call.json")).unwrap()
+        crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).unwrap().sketch()
     }
 
     #[test]

@@ -326,7 +326,6 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::NameOfficers => when(standing.administrator, Denial::NotYours),
         Action::CreateCall => when(standing.names, Denial::NotYours),
-        Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::EraseDossier => {
             when(standing.administrator, Denial::Hidden)?;
             when(phase == Some(Phase::Archived), Denial::NotNow)
@@ -343,7 +342,9 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::DepositDossier
         | Action::ChangeDossier
         | Action::DropChange
-        | Action::WithdrawDossier => own_dossier(action, standing, subject),
+        | Action::WithdrawDossier
+        | Action::DiscardDossier
+        | Action::RestoreDossier => own_dossier(action, standing, subject),
         Action::ReadWholeCall
         | Action::EditCall
         | Action::CorrectCall
@@ -352,10 +353,6 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::LeaveCall
         | Action::ExportDecisions
         | Action::AdvanceCall
-        | Action::WithdrawDossier
-        | Action::DiscardDossier
-        | Action::RestoreDossier => own_dossier(action, standing, subject),
-        Action::AdvanceCall
         | Action::CountDossiers
         | Action::ListFiled
         | Action::ManageJury

@@ -225,8 +225,13 @@ fn a_reader_reads_what_an_officer_does_and_does_nothing() {
     for action in Action::ALL {
         for phase in Phase::ALL {
             for (_, state, editing) in standings() {
-                let closes = Timestamp::UNIX_EPOCH;
-                let call = CallFacts { id: id(CALL), phase, officers_see_marks_while_marking: false, closes };
+                let call = CallFacts {
+                    id: id(CALL),
+                    phase,
+                    officers_see_marks_while_marking: false,
+                    closes: Timestamp::UNIX_EPOCH,
+                    marking_over: None,
+                };
                 let dossier = DossierFacts { id: id(DOSSIER), organisation: id(ORGANISATION), state, editing };
                 let subject = Subject::dossier(call, dossier).with_assignment(none);
                 let answer = |role| decide(*action, Some(&runs(CALL, role)), &subject);

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     fn call() -> CallDefinition {
-        serde_json::from_str(include_str!("../../../fixtures/call.json")).unwrap()
+        crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).unwrap().sketch()
     }
 
     #[test]

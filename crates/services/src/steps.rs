@@ -12,7 +12,6 @@ use crate::calls::{CallSummary, summary};
 use crate::decisions::Grounds;
 use crate::writing::published_definition;
 use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result};
-use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result};
 
 /// Something that a step would leave unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -57,7 +57,7 @@ async fn list(app: &Arrived, who: Who, part: Listed) -> Api<Listing<CallSummary>
 }
 
 /// A call: to its officers whole, to everyone else what its rules print.
-#[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = DescribedCall)))]
+#[utoipa::path(tag = "appels", security((), ("bearer" = [])), params(("code" = String, Path)), responses((status = 200, body = DescribedCall)))]
 #[get("/calls/<code>", rank = 2)]
 async fn show(app: &Arrived, who: Who, code: &str) -> Api<DescribedCall> {
     Ok(Answer::ok(services::describe_call(app, who.actor(), code).await?))

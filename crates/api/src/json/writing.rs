@@ -59,7 +59,7 @@ pub(super) struct NewCorrection {
 }
 
 /// A call as a TOML file: to its officers whole, to everyone else the rules.
-#[utoipa::path(tag = "appels", path = "/calls/{code}.toml", params(("code" = String, Path)), responses((status = 200, content_type = "application/toml")))]
+#[utoipa::path(tag = "appels", security((), ("bearer" = [])), path = "/calls/{code}.toml", params(("code" = String, Path)), responses((status = 200, content_type = "application/toml")))]
 #[get("/calls/<code>", rank = 1)]
 async fn export(app: &Arrived, who: Who, code: TomlCode) -> Result<Toml, ApiError> {
     let (text, revision) = services::export_call(app, who.actor(), &code.0).await?;

@@ -147,7 +147,7 @@ pub struct MySeat {
 pub async fn show_me(app: &Arrival, signed: &Signed) -> Result<Me> {
     let conn = app.database.read();
     let organisations = ami_database::organisations::of_account(conn, signed.account.id).await?;
-    let of = signed.actor.seats.keys().chain(&signed.actor.officer_of).copied();
+    let of = signed.actor.seats.keys().chain(signed.actor.officer_of.keys()).copied();
     let calls = ami_database::calls::some(conn, of).await?;
     let seats: Vec<MySeat> = calls
         .values()
