@@ -26,6 +26,26 @@ async fn begun(world: &World, model: &str) -> (Person, Person) {
     (administrator, officer)
 }
 
+/// What no model says.
+const OWN: [&str; 6] =
+    ["/authority/name", "/service/name", "/service/address", "/service/email", "/service/phone", "/rules/court"];
+
+/// A file with what its model leaves to whoever calls.
+fn completed(text: &str) -> String {
+    let mut draft = Draft::from_toml(text).unwrap();
+    for (pointer, value) in [
+        ("/authority", json!({ "name": "Ville de Neuf", "siren": "229300082", "siret": "22930008200018" })),
+        ("/service/name", json!("Service des appels")),
+        ("/service/address", json!("1 place de la Mairie, 93000 Neuf")),
+        ("/service/email", json!("appels@demonstration.example")),
+        ("/service/phone", json!("01 99 00 93 00")),
+        ("/rules/court", json!("tribunal administratif de Montreuil")),
+    ] {
+        assert!(draft.set(pointer, value));
+    }
+    draft.to_toml()
+}
+
 async fn toml(world: &World, who: &Person, path: &str) -> Got {
     world.send(Some(who), Method::Get, &format!("/api/v1{path}.toml"), None).await
 }
@@ -46,7 +66,7 @@ async fn check(world: &World, who: &Person, path: &str) -> Vec<(String, String)>
 }
 
 #[rocket::async_test]
-async fn a_call_is_begun_from_each_model_and_published_as_it_is() {
+async fn a_call_is_begun_from_each_model_and_published_once_it_says_who_calls() {
     for database in databases() {
         for model in ["model:territories", "model:single", "model:projects"] {
             let world = World::new(database).await;
@@ -57,11 +77,31 @@ async fn a_call_is_begun_from_each_model_and_published_as_it_is() {
                 assert_eq!(toml(&world, other, NEW).await.status, 404);
                 assert_eq!(world.get(other, &format!("{NEW}/check")).await.status, 404);
             }
-            let errors = check(&world, &officer, NEW).await;
-            assert!(errors.iter().all(|(_, severity)| severity == "warning"), "{model}: {errors:?}");
-            world.post(&officer, &format!("{NEW}/publication"), json!({})).await.ok();
+            let found = check(&world, &officer, NEW).await;
+            let errors: Vec<&str> = found.iter().filter(|(_, s)| s == "error").map(|(at, _)| at.as_str()).collect();
+            assert_eq!(errors, OWN, "{model}");
+            let refused = world.post(&officer, &format!("{NEW}/publication"), json!({})).await;
+            assert_eq!(refused.problem(), (409, "check".into()));
+            let text = completed(&toml(&world, &officer, NEW).await.text());
+            put(&world, &officer, NEW, &text, None).await.ok();
+            let send = async |tag: &str| {
+                let path = format!("/api/v1{NEW}/publication");
+                world.send_with(Some(&officer), Method::Post, &path, Some(b"{}".to_vec()), &[("If-Match", tag)]).await
+            };
+            // Not what somebody else has changed since.
+            assert_eq!(send("\"0\"").await.status, 412, "{model}");
+            send("\"1\"").await.ok();
             let public = world.send(None, Method::Get, &format!("/api/v1{NEW}"), None).await.ok();
             assert_eq!((&public["code"], &public["version"]), (&json!("AMI-NEUF"), &json!(1)));
+            assert_eq!(public["phase"], "upcoming");
+            // From here on the calendar decides.
+            world.set_clock(public["calendar"]["opens"].as_str().unwrap());
+            let officer = world.sign_in_again("Agente").await;
+            let (applicant, organisation, _) = world.applicant(1).await;
+            assert_eq!(world.get(&applicant, NEW).await.ok()["phase"], "open");
+            let lot = public["lots"][0]["code"].clone();
+            let dossier = json!({ "organisation_id": organisation, "lot": lot });
+            world.post(&applicant, &format!("{NEW}/dossiers"), dossier).await.ok();
             let html = page(&world, &officer, "/appels/AMI-NEUF").await.text();
             assert!(html.contains("reglement.toml"), "{html}");
             world.end().await;
@@ -75,7 +115,8 @@ async fn what_is_wrong_keeps_a_call_from_being_published_and_is_named() {
         let world = World::new(database).await;
         let (_, officer) = begun(&world, "model:territories").await;
         let got = toml(&world, &officer, NEW).await;
-        let (text, tag) = (got.text(), got.etag.clone().unwrap());
+        let tag = put(&world, &officer, NEW, &completed(&got.text()), got.etag.as_deref()).await.etag.unwrap();
+        let text = toml(&world, &officer, NEW).await.text();
         let broken = text.replacen("phone = \"01 99 00 93 00\"", "phone = \"\"", 1).replacen("\"1.02\", values", "\"9.99\", values", 1);
         assert_ne!(broken, text);
         let saved = put(&world, &officer, NEW, &broken, Some(&tag)).await;
@@ -84,7 +125,7 @@ async fn what_is_wrong_keeps_a_call_from_being_published_and_is_named() {
         assert_eq!(put(&world, &officer, NEW, &text, Some(&tag)).await.status, 412);
         let found = check(&world, &officer, NEW).await;
         let error = |at: &str| found.contains(&(at.to_owned(), "error".to_owned()));
-        assert!(error("/service/phone") && found.iter().any(|(at, _)| at.ends_with("/required")), "{found:?}");
+        assert!(error("/service/phone") && found.iter().any(|(at, _)| at.ends_with("/shown_when")), "{found:?}");
         for (path, body) in [("publication", json!({})), ("state", json!({ "state": "published" }))] {
             let refused = world.post(&officer, &format!("{NEW}/{path}"), body).await;
             assert_eq!(refused.problem(), (409, "check".into()), "{}", refused.text());
@@ -129,6 +170,19 @@ async fn codes_and_prefixes_are_nobody_elses() {
     }
 }
 
+/// The long texts of a definition that are not among those that everyone reads.
+fn texts(whole: &Value, public: &Value, found: &mut Vec<String>) {
+    match (whole, public) {
+        (Value::Object(map), _) => map.iter().for_each(|(k, v)| texts(v, &public[k.as_str()], found)),
+        (Value::Array(items), _) => items.iter().enumerate().for_each(|(i, v)| texts(v, &public[i], found)),
+        // A page writes apostrophes and quotes as it does: what stands between them is looked for.
+        (Value::String(text), Value::Null) => {
+            found.extend(text.split(['\'', '"', '<', '>', '&', '{', '}']).filter(|t| t.len() > 30).map(str::to_owned));
+        }
+        _ => {}
+    }
+}
+
 #[rocket::async_test]
 async fn everyone_reads_what_the_rules_print_and_officers_the_whole() {
     for database in databases() {
@@ -153,7 +207,15 @@ async fn everyone_reads_what_the_rules_print_and_officers_the_whole() {
         let html = page(&world, &officer, "/appels/AMI-ALI-2027").await.text();
         assert!(html.contains(&ami_domain::deposit::sha256_hex(file.as_bytes())), "{html}");
         assert_eq!(Draft::from_toml(&file).unwrap().get("/texts/refused_rank"), None);
-        assert!(!html.contains("Axes de progrès"), "a letter is shown to everyone");
+        // Nothing that only officers and jurors read stands on the page, to whomever it is shown.
+        let mut kept = Vec::new();
+        texts(&whole, &public, &mut kept);
+        assert!(kept.len() > 10, "{kept:?}");
+        let visitor = world.send(None, Method::Get, "/appels/AMI-ALI-2027", None).await.text();
+        for html in [&html, &visitor] {
+            let shown: Vec<_> = kept.iter().filter(|text| html.contains(text.as_str())).collect();
+            assert!(shown.is_empty(), "{shown:?}");
+        }
         world.end().await;
     }
 }
@@ -164,6 +226,7 @@ async fn a_correction_is_a_version_that_everyone_concerned_is_told_of() {
         let world = World::new(database).await;
         world.set_clock("2027-03-10T09:00:00Z");
         let officer = world.published().await;
+        let again = async |name: &str| world.sign_in_again(name).await;
         let (filed, filed_org, first) = world.applicant(1).await;
         let id = world.complete_draft(&filed, &filed_org, &first, "ALI-01").await;
         world.post(&filed, &format!("/dossiers/{id}/deposit"), json!({})).await.ok();
@@ -209,6 +272,10 @@ async fn a_correction_is_a_version_that_everyone_concerned_is_told_of() {
 
         // It may be filed after the first closing, and weights change no more after the last.
         world.set_clock("2027-03-22T11:00:01Z");
+        let officer = again("Officer").await;
+        let correct = async |toml: &str, notice: &str| {
+            world.post(&officer, &format!("{CALL}/corrections"), json!({ "notice": notice, "toml": toml })).await
+        };
         let text = toml(&world, &officer, CALL).await.text();
         let weighed = text.replacen("weight = 6", "weight = 7", 1);
         assert_eq!(pointers(&correct(&weighed, "Poids").await), ["/grid"]);
@@ -243,6 +310,10 @@ async fn a_call_has_owners_editors_and_readers_and_keeps_an_owner() {
         }
         let [editor, reader] = &team[..] else { unreachable!("two people") };
         world.set_clock("2027-03-15T11:00:01Z");
+        // Two months later everyone signs in again.
+        let again = async |name: &str, who: &Person| Person { account: who.account, ..world.sign_in_again(name).await };
+        let owner = again("Officer", &owner).await;
+        let (editor, reader) = (&again("Editrice", editor).await, &again("Lecteur", reader).await);
         let step = json!({ "state": "admissibility", "reason": "x" });
         assert_eq!(world.post(reader, &format!("{CALL}/state"), step.clone()).await.status, 403);
         world.post(editor, &format!("{CALL}/state"), step).await.ok();
@@ -332,11 +403,23 @@ async fn a_call_is_written_on_pages_without_scripts() {
         assert_eq!(made["required"], json!({ "when": { "one_of": { "field": "1.02", "values": ["scic", "scop"] } } }));
         assert!(page(&world, &officer, &format!("{at}/apercu")).await.text().contains("Une question"));
 
+        // A question is shown by an answer that comes before it, and always again.
+        let body = format!("{item}/shown_when=yes&{item}/shown_when~question=1.02");
+        assert_eq!(post(&format!("formulaire?objet={item}"), &body).await, 303);
+        assert_eq!(draft().await.get(&format!("{item}/shown_when")), Some(&json!({ "yes": "1.02" })));
+        let found = check(&world, &officer, "/calls/AMI-PAGES").await;
+        assert!(found.contains(&(format!("{item}/shown_when"), "error".into())), "{found:?}");
+        assert_eq!(post(&format!("formulaire?objet={item}"), &format!("{item}/shown_when=always")).await, 303);
+        assert_eq!(draft().await.get(&format!("{item}/shown_when")), None);
+
+        let own = "%2Fauthority%2Fname=Ville&%2Fservice%2Fname=Service&%2Fservice%2Faddress=1+place&%2Fservice%2Femail=a%40demonstration.example&%2Fservice%2Fphone=01";
+        assert_eq!(post("identite", own).await, 303);
+        assert_eq!(post("regles", "%2Frules%2Fcourt=tribunal").await, 303);
         assert_eq!(post("grille", "/grid/groups/0/criteria/0/weight=25").await, 303);
         let html = page(&world, &officer, &format!("{at}/grille")).await.text();
         assert!(html.contains("Somme des poids"), "{html}");
-        let done = form(&world, &officer, &format!("{at}/publication"), "").await;
-        assert_eq!(done.status, 303, "{}", done.text());
+        assert_eq!(form(&world, &officer, &format!("{at}/publication"), "revision=0").await.status, 412);
+        assert_eq!(post("publication", "").await, 303);
 
         // A correction is prepared on the same pages, and changes nothing before it is published.
         assert_eq!(post("identite", "%2Ftitle=Titre+corrig%C3%A9").await, 303);
@@ -347,4 +430,48 @@ async fn a_call_is_written_on_pages_without_scripts() {
         assert_eq!(world.get(&officer, "/calls/AMI-PAGES").await.ok()["title"], "Titre corrigé");
         world.end().await;
     }
+}
+
+/// Runs the program on an installation's folder: what it printed, and whether it succeeded.
+fn ami(world: &World, arguments: &[&str]) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ami"));
+    let output = command.args(arguments).env("AMI_DATA", world.folder.path()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout) + &text(output.stderr))
+}
+
+#[rocket::async_test]
+async fn a_call_goes_to_a_file_and_comes_back_byte_for_byte() {
+    let world = World::new("sqlite").await;
+    let (_, officer) = begun(&world, "model:projects").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("appel.toml");
+    let path = file.to_str().unwrap();
+
+    let (done, exported) = ami(&world, &["call", "export", "AMI-NEUF"]);
+    assert!(done && exported == toml(&world, &officer, NEW).await.text(), "{exported}");
+    let whole = completed(&exported);
+    std::fs::write(&file, &whole).unwrap();
+    let (done, said) = ami(&world, &["call", "check", "AMI-NEUF"]);
+    assert!(!done && said.contains("/service/phone") && said.contains("à corriger"), "{said}");
+    assert!(ami(&world, &["call", "check", "--file", path]).0);
+    let (done, said) = ami(&world, &["call", "diff", "AMI-NEUF", path]);
+    assert!(done && said.contains("- phone = \"\"\n") && said.contains("+ phone = \"01 99 00 93 00\"\n"), "{said}");
+    let (done, said) = ami(&world, &["call", "import", "AMI-NEUF", path]);
+    assert!(done && said.contains("Rien n’empêche"), "{said}");
+    assert_eq!(ami(&world, &["call", "diff", "AMI-NEUF", path]), (true, String::new()));
+    assert_eq!(ami(&world, &["call", "export", "AMI-NEUF"]).1, whole);
+
+    // What is no file of a call is said with its line; what is published is replaced no more.
+    world.post(&officer, &format!("{NEW}/publication"), json!({})).await.ok();
+    assert!(!ami(&world, &["call", "import", "AMI-NEUF", path]).0);
+    assert_eq!(ami(&world, &["call", "export", "AMI-NEUF"]).1, whole);
+    std::fs::write(&file, "code = \"A\"\ntitle = ").unwrap();
+    let (done, said) = ami(&world, &["call", "import", "AMI-NEUF", path]);
+    assert!(!done && said.contains("ligne 2"), "{said}");
+
+    let add = ["officer", "add", "--email", "nouvelle@demonstration.example", "--name", "Nouvelle Agente"];
+    assert!(ami(&world, &add).0);
+    assert!(world.deliver().await.iter().any(|mail| mail.recipient == "nouvelle@demonstration.example"));
+    world.end().await;
 }

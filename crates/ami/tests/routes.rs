@@ -63,7 +63,6 @@ impl Things {
             "/calls/<code>/officers/<member>" => json!({ "role": "reader" }),
             "/officers" => json!({ "name": "Agente", "email": "x" }),
             "/calls/<code>/corrections" => json!({ "notice": "Avis" }),
-            "/calls/<code>/state" => json!({ "state": "archived" }),
             // A call never goes back: whoever may take steps is told so.
             "/calls/<code>/state" => json!({ "state": "draft" }),
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),

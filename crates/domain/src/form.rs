@@ -44,12 +44,11 @@ pub struct Field {
     /// When it must be answered.
     #[serde(default)]
     pub required: Requirement,
-    /// Hidden from jurors (bank details), as format 1 says it.
     /// When it is asked, by answers that come before it; always where nothing is said. What is not asked is neither missing nor
     /// filed, and stays in the draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_when: Option<Condition>,
-    /// Hidden from jurors (bank details).
+    /// Hidden from jurors (bank details), as format 1 says it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden_from_jury: bool,
     /// Who may read it, where that does not go by its kind.

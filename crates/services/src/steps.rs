@@ -93,11 +93,29 @@ pub async fn advance_call(
     to: CallState,
     reason: &str,
 ) -> Result<CallSummary> {
+    advance_from(app, who, code, None, to, reason).await
+}
+
+/// The same, of the call as it was `seen`.
+///
+/// # Errors
+/// As [`advance_call`]; `stale` when somebody changed the call since.
+pub(crate) async fn advance_from(
+    app: &Arrival,
+    who: Option<&Actor>,
+    code: &str,
+    seen: Option<i64>,
+    to: CallState,
+    reason: &str,
+) -> Result<CallSummary> {
     let reason = text::clean(reason);
-    app.write_once(who, (code.to_owned(), to, reason), |work, (code, to, reason)| {
+    app.write_once(who, (code.to_owned(), seen, to, reason), |work, (code, seen, to, reason)| {
         Box::pin(async move {
             let call = rows::find_by_code_for_update(work.tx, code).await?.ok_or_else(Error::not_found)?;
             let permit = permit::<acts::AdvanceCall>(work.who(), &Subject::call(call.facts(work.at())))?;
+            if seen.is_some_and(|seen| seen != call.revision) {
+                return Err(Error::new(Kind::Stale, "stale"));
+            }
             text::bounded(reason).map_err(|length| Error::too_long("/reason", length))?;
             call.state.advance(*to, &call.definition.calendar, work.at()).map_err(refusal)?;
             let left = unfinished(work.tx.read(), &call, *to).await?;

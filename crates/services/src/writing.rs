@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ami_database::calls::{self as rows, Addressee, Call};
-use ami_domain::call::{CallState, Changes, Class, Draft, Limits, Phase, Severity, compare, to_toml, visible};
+use ami_domain::call::{CallState, Changes, Class, Draft, FORMAT, Limits, Phase, Severity, compare, to_toml, visible};
 use ami_domain::ids::AccountId;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
 use ami_domain::text;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::calls::{CallSummary, CallView, summary};
-use crate::steps::advance_call;
+use crate::steps::advance_from;
 use crate::{Actor, Arrival, Error, Kind, Problem, Result, Work, outbox};
 
 /// What a call may be begun from, by name: the files are the program's own.
@@ -22,6 +22,21 @@ pub const MODELS: [(&str, &str); 3] = [
     ("territories", include_str!("../../../fixtures/call.toml")),
     ("single", include_str!("../../../fixtures/models/single.toml")),
     ("projects", include_str!("../../../fixtures/models/projects.toml")),
+];
+
+/// From what a call is begun that holds nothing yet: no code is written so.
+pub const NOTHING: &str = "nothing";
+
+/// What no model says: it is the own of whoever calls, and the checklist asks for it.
+const OWN: [&str; 8] = [
+    "/authority/name",
+    "/authority/siren",
+    "/authority/siret",
+    "/service/name",
+    "/service/address",
+    "/service/email",
+    "/service/phone",
+    "/rules/court",
 ];
 
 /// A new call that is begun from something.
@@ -32,7 +47,7 @@ pub struct NewCall {
     /// Prefix of its dossiers' numbers; made of the code when left out.
     #[serde(default)]
     pub number_prefix: Option<String>,
-    /// `model:territories`, `model:single`, `model:projects`, or the code of a call that one may read whole.
+    /// `model:territories`, `model:single`, `model:projects`, `nothing`, or the code of a call that one may read whole.
     pub from: String,
 }
 
@@ -113,7 +128,12 @@ async fn begin(app: &Arrival, who: Option<&Actor>, new: &NewCall) -> Result<(Str
         let (_, text) = MODELS.iter().find(|(name, _)| *name == model).ok_or_else(unknown)?;
         let mut draft = Draft::from_toml(text).map_err(Error::internal)?;
         draft.set("/demonstration", Value::Null);
+        for own in OWN {
+            draft.set(own, "".into());
+        }
         draft
+    } else if new.from == NOTHING {
+        Draft::default()
     } else {
         let call = rows::find_by_code(conn, &new.from).await?.ok_or_else(unknown)?;
         let subject = Subject::call(call.facts(app.at));
@@ -237,10 +257,15 @@ pub async fn export_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Resu
 }
 
 fn read_toml(text: &str, pointer: &str) -> Result<Draft> {
-    Draft::from_toml(text).map_err(|error| {
+    let mut draft = Draft::from_toml(text).map_err(|error| {
         let args = vec![("line", error.line.to_string()), ("problem", error.problem)];
         Error::invalid(vec![Problem { pointer: pointer.to_owned(), code: "toml".into(), args }])
-    })
+    })?;
+    // A file that says nothing of its format is read, and written again, as one of today.
+    if draft.get("/format").is_none() {
+        draft.set("/format", FORMAT.into());
+    }
+    Ok(draft)
 }
 
 /// Puts a file in place of a draft. A file of another call gives everything but its code and its prefix.
@@ -467,9 +492,14 @@ pub fn lots_of_csv(table: &str) -> Result<Vec<(String, Value)>> {
 /// Publishes a call: what is written becomes its first version, for good.
 ///
 /// # Errors
-/// `check`, with everything that keeps it from being published.
-pub async fn publish_call(app: &Arrival, who: Option<&Actor>, code: &str) -> Result<CallSummary> {
-    advance_call(app, who, code, CallState::Published, "").await
+/// `check`, with everything that keeps it from being published; `stale` when somebody wrote in it since `seen`.
+pub async fn publish_call(
+    app: &Arrival,
+    who: Option<&Actor>,
+    code: &str,
+    seen: Option<i64>,
+) -> Result<CallSummary> {
+    advance_from(app, who, code, seen, CallState::Published, "").await
 }
 
 /// The definition that a draft is published as.

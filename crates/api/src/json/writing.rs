@@ -89,10 +89,10 @@ async fn check(app: &Arrived, who: Who, code: &str) -> Api<CheckView> {
 }
 
 /// Publishes a call in draft, for good.
-#[utoipa::path(tag = "appels", params(("code" = String, Path)), responses((status = 200, body = CallSummary), (status = 409, body = crate::answer::ProblemBody)))]
+#[utoipa::path(tag = "appels", params(("code" = String, Path), ("If-Match" = Option<String>, Header)), responses((status = 200, body = CallSummary), (status = 409, body = crate::answer::ProblemBody), (status = 412, body = crate::answer::ProblemBody)))]
 #[post("/calls/<code>/publication")]
-async fn publish(app: &Arrived, who: Who, code: &str) -> Api<CallSummary> {
-    Ok(Answer::ok(services::publish_call(app, who.actor(), code).await?))
+async fn publish(app: &Arrived, who: Who, code: &str, if_match: IfMatch) -> Api<CallSummary> {
+    Ok(Answer::ok(services::publish_call(app, who.actor(), code, if_match.optional()).await?))
 }
 
 /// Corrects a published call: a new version with a public notice. Everyone who has a draft or a deposit is written to.

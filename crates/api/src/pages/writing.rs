@@ -57,6 +57,7 @@ async fn home_page(ctx: &Ctx<'_>, status: Status, typed: TypedCall, errors: Valu
         label: format!("{} {} — {}", word("model-copy".into()), c.code, c.title),
     };
     sources.extend(calls.iter().map(copy));
+    sources.push(Source { value: services::NOTHING.into(), label: word("model-nothing".into()) });
     ctx.page_with(status, "gestion", &HomePage { calls, creates, sources, typed, errors })
 }
 
@@ -198,7 +199,10 @@ async fn import(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields)
 
 #[post("/gestion/<code>/redaction/publication", data = "<form>", rank = 2)]
 async fn publish(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
-    let outcome = services::publish_call(ctx.app, ctx.who.actor(), code).await;
+    let outcome = match form.revision() {
+        Ok(seen) => services::publish_call(ctx.app, ctx.who.actor(), code, Some(seen)).await,
+        Err(e) => services::show_writing(ctx.app, ctx.who.actor(), code).await.and(Err(e)),
+    };
     done(&ctx, cookies, code, &form, outcome, "advanced").await
 }
 

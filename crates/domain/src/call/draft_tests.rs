@@ -75,7 +75,8 @@ fn whatever_is_written_is_read_and_named() {
     places(&whole, "", &mut all);
     assert!(all.len() > 1_000, "{}", all.len());
     let odd = [Value::Null, json!({}), json!([]), json!("x"), json!(-1), json!([{"code": 3}])];
-    for (i, pointer) in all.iter().enumerate().skip(1) {
+    // Every third place, in turn with each odd value.
+    for (i, pointer) in all.iter().enumerate().skip(1).step_by(3).map(|(i, pointer)| (i / 3, pointer)) {
         let mut draft = fixture();
         draft.set(pointer, odd[i % odd.len()].clone());
         // It never panics, and what is no call is said to be none.
@@ -106,6 +107,10 @@ fn what_points_nowhere_is_named_where_it_stands() {
             of("1.04") + "/required",
             "condition-value",
         ),
+        (of("1.04") + "/shown_when", json!({ "yes": "9.99" }), of("1.04") + "/shown_when", "condition-field"),
+        (of("1.04") + "/shown_when", json!({ "yes": "2.07" }), of("1.04") + "/shown_when", "condition-later"),
+        ("/rules/title_field".into(), json!("9.99"), "/rules/title_field".into(), "text-field"),
+        ("/grid/min_marks".into(), json!(9), "/grid/min_marks".into(), "range"),
         ("/pieces/3/required".into(), when(json!({ "yes": "9.99" })), "/pieces/3/required".into(), "condition-field"),
         (of("3.04") + "/sum_below/column", json!("nom"), of("3.04") + "/sum_below/column", "sum-column"),
         (of("7.03") + "/formula/numerator", json!("1.01"), of("7.03") + "/formula/numerator", "formula-field"),
@@ -205,7 +210,7 @@ fn the_public_sees_what_the_rules_print() {
     let kept: Vec<&String> = all.iter().filter(|place| !shown.contains(place)).collect();
     assert!(kept.iter().any(|p| *p == "/texts/refused_rank") && kept.iter().any(|p| *p == "/rules/name_field"));
     for place in &kept {
-        let officers = ["/texts/", "/rules/name_field", "/rules/legal_form_field"];
+        let officers = ["/texts/", "/rules/name_field", "/rules/legal_form_field", "/rules/title_field", "/rules/summary_field"];
         let classes = ["/hidden_from_jury", "/class", "/blind", "/communicable"];
         let known = officers.iter().any(|o| place.starts_with(o)) || classes.iter().any(|c| place.ends_with(c));
         assert!(known, "{place} is kept from the public");

@@ -98,6 +98,8 @@ impl PieceSlot {
 pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) must: bool,
+    /// What it means to say nothing of it, as JSON; `None` where that is no value.
+    pub(super) usual: Option<&'static str>,
     pub(super) class: Class,
     pub(super) shape: Shape,
 }
@@ -139,11 +141,15 @@ const CONDITION: Shape = Shape::One("condition", reads::<Condition>, "{\"any\": 
 const MEASURE: Shape = Shape::One("measure", reads::<Measure>, "\"total\"");
 
 const fn must(name: &'static str, class: Class, shape: Shape) -> Member {
-    Member { name, must: true, class, shape }
+    Member { name, must: true, usual: None, class, shape }
 }
 
 const fn may(name: &'static str, class: Class, shape: Shape) -> Member {
-    Member { name, must: false, class, shape }
+    Member { name, must: false, usual: None, class, shape }
+}
+
+const fn usually(name: &'static str, class: Class, shape: Shape, usual: &'static str) -> Member {
+    Member { usual: Some(usual), ..may(name, class, shape) }
 }
 
 use Class::{Officer, Public};
@@ -154,7 +160,7 @@ pub(super) const CALL: Shape = Shape::Members(&[
     must("code", Public, TEXT),
     must("number_prefix", Public, TEXT),
     must("title", Public, TEXT),
-    may("demonstration", Public, FLAG),
+    usually("demonstration", Public, FLAG, "false"),
     must(
         "authority",
         Public,
@@ -198,7 +204,7 @@ const CALENDAR: &[Member] = &[
             must("label", Public, TEXT),
             must("at", Public, INSTANT),
             may("until", Public, INSTANT),
-            may("day_only", Public, FLAG),
+            usually("day_only", Public, FLAG, "false"),
         ])),
     ),
 ];
@@ -214,21 +220,21 @@ const RULES: &[Member] = &[
     may("title_field", Officer, TEXT),
     may("summary_field", Officer, TEXT),
     must("eligible_forms", Public, Shape::List(&TEXT)),
-    may("officers_see_marks_while_marking", Public, FLAG),
+    usually("officers_see_marks_while_marking", Public, FLAG, "false"),
     must("court", Public, TEXT),
 ];
 
 const LOT: &[Member] = &[
     must("code", Public, TEXT),
     must("label", Public, TEXT),
-    may("ept", Public, TEXT),
+    usually("ept", Public, TEXT, "\"\""),
     must("communes", Public, Shape::List(&Shape::Members(COMMUNE))),
     must("capacity", Public, AMOUNT),
     must("ceiling_cents", Public, AMOUNT),
 ];
 
 const COMMUNE: &[Member] =
-    &[must("code", Public, TEXT), must("name", Public, TEXT), may("aliases", Public, Shape::List(&TEXT))];
+    &[must("code", Public, TEXT), must("name", Public, TEXT), usually("aliases", Public, Shape::List(&TEXT), "[]")];
 
 const SECTION: &[Member] = &[
     must("code", Public, TEXT),
@@ -240,9 +246,9 @@ const FIELD: &[Member] = &[
     must("code", Public, TEXT),
     must("label", Public, TEXT),
     may("help", Public, TEXT),
-    may("required", Public, REQUIREMENT),
+    usually("required", Public, REQUIREMENT, "\"never\""),
     may("shown_when", Public, CONDITION),
-    may("hidden_from_jury", Officer, FLAG),
+    usually("hidden_from_jury", Officer, FLAG, "false"),
     may("class", Officer, CLASS),
     may("blind", Officer, FLAG),
     may("communicable", Officer, FLAG),
@@ -253,10 +259,10 @@ const PIECE: &[Member] = &[
     must("label", Public, TEXT),
     must("formats", Public, Shape::List(&FORMAT)),
     must("max_bytes", Public, SIZE),
-    may("max_files", Public, COUNT),
-    may("required", Public, REQUIREMENT),
-    may("indispensable", Public, FLAG),
-    may("hidden_from_jury", Officer, FLAG),
+    usually("max_files", Public, COUNT, "1"),
+    usually("required", Public, REQUIREMENT, "\"never\""),
+    usually("indispensable", Public, FLAG, "false"),
+    usually("hidden_from_jury", Officer, FLAG, "false"),
     may("class", Officer, CLASS),
     may("blind", Officer, FLAG),
     may("communicable", Officer, FLAG),
@@ -270,7 +276,7 @@ const GRID: &[Member] = &[
             must("min", Public, AMOUNT),
             must("max", Public, AMOUNT),
             must("step", Public, AMOUNT),
-            may("words", Public, Shape::List(&TEXT)),
+            usually("words", Public, Shape::List(&TEXT), "[]"),
         ]),
     ),
     must(
@@ -286,12 +292,12 @@ const GRID: &[Member] = &[
                     must("code", Public, TEXT),
                     must("label", Public, TEXT),
                     must("weight", Public, COUNT),
-                    may("sources", Public, Shape::List(&TEXT)),
+                    usually("sources", Public, Shape::List(&TEXT), "[]"),
                 ])),
             ),
         ])),
     ),
-    may(
+    usually(
         "thresholds",
         Public,
         Shape::List(&Shape::Members(&[
@@ -299,19 +305,22 @@ const GRID: &[Member] = &[
             must("on", Public, MEASURE),
             must("below", Public, NUMBER),
         ])),
+        "[]",
     ),
-    may(
+    usually(
         "ties",
         Public,
-        Shape::List(&Shape::Members(&[must("on", Public, MEASURE), may("lower_wins", Public, FLAG)])),
+        Shape::List(&Shape::Members(&[must("on", Public, MEASURE), usually("lower_wins", Public, FLAG, "false")])),
+        "[]",
     ),
     must("min_jurors", Public, COUNT),
     may("min_marks", Public, COUNT),
-    may("aggregation", Public, Shape::One("aggregation", reads::<Aggregation>, "\"mean\"")),
-    may(
+    usually("aggregation", Public, Shape::One("aggregation", reads::<Aggregation>, "\"mean\""), "\"mean\""),
+    usually(
         "comments",
         Public,
         Shape::Members(&[must("marks", Public, Shape::List(&AMOUNT)), must("min_chars", Public, SIZE)]),
+        "{\"marks\": [], \"min_chars\": 0}",
     ),
     may("harmonise_from", Public, AMOUNT),
 ];
@@ -320,21 +329,21 @@ const CHOICES: Shape = Shape::List(&Shape::Members(&[must("value", Public, TEXT)
 const MAX: &[Member] = &[must("max", Public, SIZE)];
 
 const COLUMN: &[Member] =
-    &[must("code", Public, TEXT), must("label", Public, TEXT), may("optional", Public, FLAG)];
+    &[must("code", Public, TEXT), must("label", Public, TEXT), usually("optional", Public, FLAG, "false")];
 
 /// What a kind of field has besides; `None` of a kind that there is not.
 pub(super) fn of_kind(kind: &str) -> Option<&'static [Member]> {
     Some(match kind {
         "text" | "long_text" | "url" | "ordered_lots" => MAX,
         "choice" => const { &[must("options", Public, CHOICES)] },
-        "date" => const { &[may("not_after_today", Public, FLAG)] },
+        "date" => const { &[usually("not_after_today", Public, FLAG, "false")] },
         "decimal" => const { &[must("min", Public, NUMBER), must("max", Public, NUMBER)] },
         "integer" => const { &[
             may("min", Public, AMOUNT),
             may("max", Public, AMOUNT),
             may("capacity_percent", Public, Shape::One("percents", reads::<(i64, i64)>, "[0, 100]")),
         ] },
-        "amount" => const { &[may("within_lot_ceiling", Public, FLAG)] },
+        "amount" => const { &[usually("within_lot_ceiling", Public, FLAG, "false")] },
         "table" => const { &[
             must("min_rows", Public, SIZE),
             must("max_rows", Public, SIZE),
@@ -418,16 +427,24 @@ pub(super) fn order(shape: &Shape, map: &Map<String, Value>) -> Vec<String> {
     names
 }
 
-/// The shape of a setting beside others.
-pub(super) fn below(shape: &Shape, map: &Map<String, Value>, name: &str) -> Shape {
-    let found = match shape {
+/// Whether a setting says what would hold without it.
+pub(super) fn is_usual(shape: &Shape, map: &Map<String, Value>, name: &str) -> bool {
+    let usual = member(shape, map, name).and_then(|m| m.usual);
+    usual.is_some_and(|usual| serde_json::from_str::<Value>(usual).is_ok_and(|usual| map.get(name) == Some(&usual)))
+}
+
+fn member<'m>(shape: &'m Shape, map: &Map<String, Value>, name: &str) -> Option<&'m Member> {
+    match shape {
         Shape::Members(members) => members.iter().find(|m| m.name == name),
         Shape::Kind(members) => {
             let own = map.get("type").and_then(Value::as_str).and_then(of_kind).unwrap_or_default();
             members.iter().chain(own).find(|m| m.name == name)
         }
         _ => None,
-    };
-    found.map_or(Shape::One(UNKNOWN, |_| true, "null"), |m| m.shape)
+    }
 }
 
+/// The shape of a setting beside others.
+pub(super) fn below(shape: &Shape, map: &Map<String, Value>, name: &str) -> Shape {
+    member(shape, map, name).map_or(Shape::One(UNKNOWN, |_| true, "null"), |m| m.shape)
+}

@@ -99,10 +99,15 @@ fn item_shape(shape: &Shape) -> Shape {
     }
 }
 
+/// What says nothing, or what would hold without it, is not written: the same call is always the same text.
+fn is_written(shape: &Shape, map: &Map<String, Value>, name: &str) -> bool {
+    !map[name].is_null() && !schema::is_usual(shape, map, name)
+}
+
 fn table(out: &mut String, path: &str, map: &Map<String, Value>, shape: &Shape) {
     let names = schema::order(shape, map);
     let (tables, values): (Vec<&String>, Vec<&String>) =
-        names.iter().filter(|n| !map[*n].is_null()).partition(|n| in_tables(&map[*n], &below(shape, map, n)));
+        names.iter().filter(|n| is_written(shape, map, n)).partition(|n| in_tables(&map[*n], &below(shape, map, n)));
     for name in values {
         let (value, shape) = (&map[name], below(shape, map, name));
         let _ = writeln!(out, "{} = {}", key(name), lines(value, &shape));
@@ -152,7 +157,7 @@ fn line(value: &Value, shape: &Shape) -> String {
         }
         Value::Object(map) => {
             let names = schema::order(shape, map);
-            let written = names.iter().filter(|n| !map[*n].is_null());
+            let written = names.iter().filter(|n| is_written(shape, map, n));
             let all: Vec<String> =
                 written.map(|n| format!("{} = {}", key(n), line(&map[n], &below(shape, map, n)))).collect();
             if all.is_empty() { "{}".into() } else { format!("{{ {} }}", all.join(", ")) }

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Flag,
     /// One of the choices.
     Select,
+    /// The same, or none.
+    MaybeSelect,
     /// Texts, one a line.
     Lines,
     /// Whole numbers, with commas.
@@ -59,6 +61,8 @@ pub(crate) enum Kind {
     Measure,
     /// When something is asked for.
     Requirement,
+    /// When a question is shown.
+    Shown,
 }
 
 /// One setting.
@@ -96,10 +100,14 @@ impl Row {
             return None;
         }
         let typed = form.get(&self.id);
-        let value = if self.kind == Kind::Requirement {
-            requirement(&self.id, typed, form, draft)?
-        } else {
-            read(typed, self.kind)
+        let value = match self.kind {
+            Kind::Requirement => requirement(&self.id, typed, form, draft)?,
+            // Of what is always shown nothing is written; a condition stands there without `when`.
+            Kind::Shown => match requirement(&self.id, typed, form, draft) {
+                Some(Value::String(_)) | None => Value::Null,
+                Some(mut asked) => asked.get_mut("when").map(Value::take).unwrap_or(asked),
+            },
+            kind => read(typed, kind),
         };
         Some((self.id.clone(), value))
     }
@@ -107,7 +115,13 @@ impl Row {
 
 /// What stands in the draft, as it is typed. What is of another kind is shown as it is.
 fn show(value: Option<&Value>, kind: Kind) -> Value {
-    let Some(value) = value else { return json!("") };
+    let Some(value) = value else {
+        return match kind {
+            Kind::Requirement => show_requirement(&json!("never")),
+            Kind::Shown => show_requirement(&json!("always")),
+            _ => json!(""),
+        };
+    };
     let texts = |separator: &str| {
         let items = value.as_array().into_iter().flatten();
         items.map(plain).collect::<Vec<_>>().join(separator)
@@ -132,6 +146,7 @@ fn show(value: Option<&Value>, kind: Kind) -> Value {
             json!(first.map_or_else(String::new, |(kind, code)| format!("{kind}:{}", plain(code))))
         }
         (Kind::Requirement, value) => show_requirement(value),
+        (Kind::Shown, value) => show_requirement(&json!({ "when": value })),
         (_, value) => json!(plain(value)),
     }
 }
@@ -189,9 +204,9 @@ fn read(typed: &str, kind: Kind) -> Value {
     let lines = || typed.lines().map(str::trim).filter(|line| !line.is_empty());
     let whole = |text: &str| text::compact(text).parse::<i64>().map_or_else(|_| json!(text), Value::from);
     match kind {
-        Kind::Flag | Kind::Requirement => Value::Null,
-        Kind::MaybeWhole | Kind::MaybeInstant | Kind::Percents if typed.is_empty() => Value::Null,
-        Kind::Text | Kind::Area | Kind::Select => raw(),
+        Kind::Flag | Kind::Requirement | Kind::Shown => Value::Null,
+        Kind::MaybeWhole | Kind::MaybeInstant | Kind::MaybeSelect | Kind::Percents if typed.is_empty() => Value::Null,
+        Kind::Text | Kind::Area | Kind::Select | Kind::MaybeSelect => raw(),
         Kind::Whole | Kind::MaybeWhole => whole(&typed),
         Kind::Money => text::hundredths(typed.trim_end_matches(['€', ' '])).map_or_else(raw, Value::from),
         Kind::Number => raw(),

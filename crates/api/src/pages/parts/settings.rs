@@ -144,7 +144,7 @@ fn calendar(draft: &Draft) -> Vec<Group> {
 }
 
 fn rules(draft: &Draft) -> Vec<Group> {
-    use Kind::{Flag, Lines, Select, Text, Whole};
+    use Kind::{Flag, Lines, MaybeSelect, Select, Text, Whole};
     let mut all = rows(
         draft,
         "/rules",
@@ -161,6 +161,9 @@ fn rules(draft: &Draft) -> Vec<Group> {
     );
     for name in ["name_field", "legal_form_field"] {
         all.push(row(draft, "/rules", name, Select).among(questions(draft)));
+    }
+    for name in ["title_field", "summary_field"] {
+        all.push(row(draft, "/rules", name, MaybeSelect).among(questions(draft)));
     }
     for row in all.iter_mut().filter(|row| row.id == "/rules/eligible_forms") {
         row.hint = format!("{} {}", row.hint, LEGAL_FORMS.join(", "));
@@ -209,14 +212,15 @@ fn requirement(draft: &Draft, at: &str) -> Row {
 }
 
 fn classes(draft: &Draft, at: &str) -> Row {
-    let all = ["", "public", "applicant", "jury", "officer"];
-    let all = all.iter().map(|class| choice(class, word(&format!("class-{}", if class.is_empty() { "usual" } else { class }))));
-    row(draft, at, "class", Kind::Select).among(all.collect())
+    let all = ["public", "applicant", "jury", "officer"];
+    let all = all.iter().map(|class| choice(class, word(&format!("class-{class}"))));
+    row(draft, at, "class", Kind::MaybeSelect).among(all.collect())
 }
 
 fn question(draft: &Draft, at: &str) -> Vec<Group> {
     let mut first = rows(draft, at, &[("code", Kind::Text), ("label", Kind::Area), ("help", Kind::Area)]);
     first.push(requirement(draft, at));
+    first.push(row(draft, at, "shown_when", Kind::Shown).among(questions(draft)));
     first.push(classes(draft, at));
     first.extend(rows(draft, at, &[("blind", Kind::Flag), ("communicable", Kind::Flag)]).into_iter().map(|mut row| {
         // Where it is not said, it goes by the kind.
@@ -297,7 +301,7 @@ fn pieces(draft: &Draft) -> Vec<Group> {
 fn grid(draft: &Draft) -> Vec<Group> {
     use Kind::{Flag, Lines, MaybeWhole, Measure, Number, Text, Whole, Wholes};
     let mut first = rows(draft, "/grid/scale", &[("min", Whole), ("max", Whole), ("step", Whole), ("words", Lines)]);
-    first.extend(rows(draft, "/grid", &[("min_jurors", Whole), ("harmonise_from", MaybeWhole)]));
+    first.extend(rows(draft, "/grid", &[("min_jurors", Whole), ("min_marks", MaybeWhole), ("harmonise_from", MaybeWhole)]));
     first.extend(rows(draft, "/grid/comments", &[("marks", Wholes), ("min_chars", Whole)]));
     let mut all = vec![Group { title: word("group-scale"), rows: first, ..Group::default() }];
     for g in 0..count(draft, "/grid/groups") {
