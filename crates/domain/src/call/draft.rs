@@ -179,9 +179,9 @@ fn fill(value: Option<&Value>, shape: &Shape, at: &str, problems: &mut Vec<Probl
         problems.push(Problem::error(at, code).with("what", what));
     };
     match shape {
-        Shape::One(what, reads, instead) => match value {
-            Some(value) if reads(value) => value.clone(),
-            _ => {
+        Shape::One(what, read, instead) => match value.and_then(read) {
+            Some(value) => value,
+            None => {
                 wrong(what);
                 serde_json::from_str(instead).unwrap_or_default()
             }

@@ -107,8 +107,8 @@ pub(super) struct Member {
 /// What a setting looks like.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
-    /// A value of one kind: what it is called, how it is tried, what stands for one that is missing or wrong.
-    One(&'static str, fn(&Value) -> bool, &'static str),
+    /// A value of one kind: what it is called, how it is read and written again, what stands for one that is missing or wrong.
+    One(&'static str, fn(&Value) -> Option<Value>, &'static str),
     /// Settings under names that are known.
     Members(&'static [Member]),
     /// The same, and those that its `type` has.
@@ -120,10 +120,11 @@ pub(super) enum Shape {
 }
 
 /// Of a setting that no version of the program knew.
-pub(super) const UNKNOWN: &str = "unknown";
+pub(super) const ANYTHING: Shape = Shape::One("unknown", |value| Some(value.clone()), "null");
 
-fn reads<T: DeserializeOwned>(value: &Value) -> bool {
-    T::deserialize(value).is_ok()
+/// A value as it is written again, when it can be read.
+fn reads<T: DeserializeOwned + Serialize>(value: &Value) -> Option<Value> {
+    serde_json::to_value(T::deserialize(value).ok()?).ok()
 }
 
 const TEXT: Shape = Shape::One("text", reads::<String>, "\"\"");
@@ -423,7 +424,10 @@ pub(super) fn order(shape: &Shape, map: &Map<String, Value>) -> Vec<String> {
         _ => Vec::new(),
     };
     let mut names: Vec<String> = known.iter().filter(|n| map.contains_key(**n)).map(|n| (*n).to_owned()).collect();
-    names.extend(map.keys().filter(|k| !known.contains(&k.as_str())).cloned());
+    let mut others: Vec<String> = map.keys().filter(|k| !known.contains(&k.as_str())).cloned().collect();
+    // What the table does not order stands in the order of its names.
+    others.sort_unstable();
+    names.extend(others);
     names
 }
 
@@ -446,5 +450,5 @@ fn member<'m>(shape: &'m Shape, map: &Map<String, Value>, name: &str) -> Option<
 
 /// The shape of a setting beside others.
 pub(super) fn below(shape: &Shape, map: &Map<String, Value>, name: &str) -> Shape {
-    member(shape, map, name).map_or(Shape::One(UNKNOWN, |_| true, "null"), |m| m.shape)
+    member(shape, map, name).map_or(ANYTHING, |m| m.shape)
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
 use super::draft::Draft;
-use super::schema::{self, CALL, Shape, below};
+use super::schema::{self, ANYTHING, CALL, Shape, below};
 use super::time_zone;
 
 /// Longest line on which several settings stand.
@@ -95,7 +95,7 @@ fn in_tables(value: &Value, shape: &Shape) -> bool {
 fn item_shape(shape: &Shape) -> Shape {
     match shape {
         Shape::List(of) => **of,
-        _ => Shape::One(schema::UNKNOWN, |_| true, "null"),
+        _ => ANYTHING,
     }
 }
 
@@ -104,7 +104,20 @@ fn is_written(shape: &Shape, map: &Map<String, Value>, name: &str) -> bool {
     !map[name].is_null() && !schema::is_usual(shape, map, name)
 }
 
+/// The settings as they are written again: a number that is written in two ways is one.
+fn normal(map: &Map<String, Value>, shape: &Shape) -> Map<String, Value> {
+    let written = |(name, value): (&String, &Value)| {
+        let again = match below(shape, map, name) {
+            Shape::One(_, read, _) => read(value),
+            _ => None,
+        };
+        (name.clone(), again.unwrap_or_else(|| value.clone()))
+    };
+    map.iter().map(written).collect()
+}
+
 fn table(out: &mut String, path: &str, map: &Map<String, Value>, shape: &Shape) {
+    let map = &normal(map, shape);
     let names = schema::order(shape, map);
     let (tables, values): (Vec<&String>, Vec<&String>) =
         names.iter().filter(|n| is_written(shape, map, n)).partition(|n| in_tables(&map[*n], &below(shape, map, n)));
@@ -156,6 +169,7 @@ fn line(value: &Value, shape: &Shape) -> String {
             format!("[{}]", items.iter().map(|item| line(item, &of)).collect::<Vec<_>>().join(", "))
         }
         Value::Object(map) => {
+            let map = &normal(map, shape);
             let names = schema::order(shape, map);
             let written = names.iter().filter(|n| is_written(shape, map, n));
             let all: Vec<String> =
