@@ -133,7 +133,12 @@ enum Call {
     Check {
         #[arg(value_name = "CODE", help = "Code de l’appel")]
         code: Option<String>,
-        #[arg(id = "appel", long = "file", value_name = "APPEL", help = "Fichier de l’appel, vérifié sans rien ouvrir d’autre")]
+        #[arg(
+            id = "appel",
+            long = "file",
+            value_name = "APPEL",
+            help = "Fichier de l’appel, vérifié sans rien ouvrir d’autre"
+        )]
         file: Option<PathBuf>,
         #[command(flatten)]
         config: Config,
@@ -216,9 +221,7 @@ fn main() -> ExitCode {
             Command::Call(Call::Import { code, file, config }) => {
                 call::import(config.file.as_deref(), &code, &file).await
             }
-            Command::Call(Call::Diff { code, file, config }) => {
-                call::diff(config.file.as_deref(), &code, &file).await
-            }
+            Command::Call(Call::Diff { code, file, config }) => call::diff(config.file.as_deref(), &code, &file).await,
             Command::Call(Call::Check { code, file, config }) => {
                 call::check(config.file.as_deref(), code.as_deref(), file.as_ref()).await
             }

@@ -123,7 +123,11 @@ async fn what_is_wrong_keeps_a_call_from_being_published_and_is_named() {
         let got = toml(&world, &officer, NEW).await;
         let tag = put(&world, &officer, NEW, &completed(&got.text()), got.etag.as_deref()).await.etag.unwrap();
         let text = toml(&world, &officer, NEW).await.text();
-        let broken = text.replacen("phone = \"01 99 00 93 00\"", "phone = \"\"", 1).replacen("\"1.02\", values", "\"9.99\", values", 1);
+        let broken = text.replacen("phone = \"01 99 00 93 00\"", "phone = \"\"", 1).replacen(
+            "\"1.02\", values",
+            "\"9.99\", values",
+            1,
+        );
         assert_ne!(broken, text);
         let saved = put(&world, &officer, NEW, &broken, Some(&tag)).await;
         let again = saved.etag.clone().unwrap();
@@ -140,7 +144,10 @@ async fn what_is_wrong_keeps_a_call_from_being_published_and_is_named() {
         }
         // The page names it too, with a link to where it is mended.
         let html = page(&world, &officer, "/gestion/AMI-NEUF/redaction").await.text();
-        assert!(html.contains("/gestion/AMI-NEUF/redaction/identite") && !html.contains("redaction/publication"), "{html}");
+        assert!(
+            html.contains("/gestion/AMI-NEUF/redaction/identite") && !html.contains("redaction/publication"),
+            "{html}"
+        );
 
         let refused = put(&world, &officer, NEW, "code = \"A\"\ntitle = ", None).await;
         assert_eq!(refused.json()["errors"][0]["code"], "toml");
@@ -241,13 +248,16 @@ async fn a_correction_is_a_version_that_everyone_concerned_is_told_of() {
         world.deliver().await;
 
         let text = toml(&world, &officer, CALL).await.text();
-        let put_off = text.replacen("closes = \"2027-03-15T12:00:00+01:00\"", "closes = \"2027-03-22T12:00:00+01:00\"", 1);
+        let put_off =
+            text.replacen("closes = \"2027-03-15T12:00:00+01:00\"", "closes = \"2027-03-22T12:00:00+01:00\"", 1);
         let correct = async |toml: &str, notice: &str| {
             world.post(&officer, &format!("{CALL}/corrections"), json!({ "notice": notice, "toml": toml })).await
         };
         assert_eq!(correct(&put_off, " ").await.status, 422);
         assert_eq!(correct(&text, "Rien").await.problem(), (409, "no-correction".into()));
-        let pointers = |got: &Got| got.json()["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect::<Vec<_>>();
+        let pointers = |got: &Got| {
+            got.json()["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect::<Vec<_>>()
+        };
         let earlier = text.replacen("closes = \"2027-03-15T12", "closes = \"2027-03-14T12", 1);
         assert_eq!(pointers(&correct(&earlier, "Avant").await), ["/calendar/closes"]);
         let renamed = text.replacen("number_prefix = \"ALI27\"", "number_prefix = \"ALI99\"", 1);
@@ -260,7 +270,11 @@ async fn a_correction_is_a_version_that_everyone_concerned_is_told_of() {
         let (before, after) = put_off.split_at(at);
         let narrower = format!("{before}{}", after.replacen("max = 120", "max = 5", 1));
         let done = correct(&narrower, "La clôture est reportée ; l'intitulé a cinq caractères.").await.ok();
-        assert_eq!((&done["version"], &done["file_again"], &done["told"]), (&json!(2), &json!(true), &json!(2)), "{done}");
+        assert_eq!(
+            (&done["version"], &done["file_again"], &done["told"]),
+            (&json!(2), &json!(true), &json!(2)),
+            "{done}"
+        );
         assert_eq!(done["parts"], json!(["calendar", "form"]));
         let view = world.get(&drafting, &format!("/dossiers/{draft}")).await.ok();
         assert_eq!((&view["call_version"], view["invalid"]["3.05"].is_object()), (&json!(2), true));
@@ -271,8 +285,13 @@ async fn a_correction_is_a_version_that_everyone_concerned_is_told_of() {
         let sent = world.deliver().await;
         let told: Vec<_> = sent.iter().filter(|m| m.subject.starts_with("Correction")).collect();
         assert_eq!(told.len(), 2);
-        let to = |n: usize| told.iter().find(|m| m.recipient.starts_with(&format!("applicant-{n}"))).unwrap().body.clone();
-        assert!(to(1).contains("déposez-le de nouveau") && to(2).contains("en brouillon") && to(2).contains("reportée"), "{}", to(1));
+        let to =
+            |n: usize| told.iter().find(|m| m.recipient.starts_with(&format!("applicant-{n}"))).unwrap().body.clone();
+        assert!(
+            to(1).contains("déposez-le de nouveau") && to(2).contains("en brouillon") && to(2).contains("reportée"),
+            "{}",
+            to(1)
+        );
         let html = page(&world, &filed, "/appels/AMI-ALI-2027").await.text();
         assert!(html.contains("Version 2") && html.contains("cinq caractères"), "{html}");
 
@@ -335,7 +354,8 @@ async fn a_call_has_owners_editors_and_readers_and_keeps_an_owner() {
         let role = async |who: &Person, whom: &Person, role: &str| {
             world.patch(who, &of(whom), None, json!({ "role": role })).await
         };
-        let leave = async |who: &Person| world.send(Some(who), Method::Delete, &format!("/api/v1{}", of(who)), None).await;
+        let leave =
+            async |who: &Person| world.send(Some(who), Method::Delete, &format!("/api/v1{}", of(who)), None).await;
         assert_eq!(leave(&owner).await.problem(), (409, "last-owner".into()));
         assert_eq!(role(&owner, &owner, "reader").await.problem(), (409, "last-owner".into()));
         assert_eq!(role(editor, reader, "owner").await.status, 403);
@@ -395,7 +415,8 @@ async fn a_call_is_written_on_pages_without_scripts() {
         assert_eq!(post("lots", "faire=monter+/lots/1").await, 303);
         assert_eq!(post("lots", "faire=copier+/lots/0").await, 303);
         assert_eq!(post("lots", "faire=retirer+/lots/2").await, 303);
-        let codes: Vec<Value> = draft().await.get("/lots").unwrap().as_array().unwrap().iter().map(|l| l["code"].clone()).collect();
+        let codes: Vec<Value> =
+            draft().await.get("/lots").unwrap().as_array().unwrap().iter().map(|l| l["code"].clone()).collect();
         assert_eq!(codes, ["L2", "L2b"]);
 
         // A question is added, and asked for when another one is answered so.
@@ -403,7 +424,9 @@ async fn a_call_is_written_on_pages_without_scripts() {
         assert_eq!(post("formulaire", &format!("type~{list}=yes_no&faire=ajouter+{list}")).await, 303);
         let last = draft().await.get(list).unwrap().as_array().unwrap().len() - 1;
         let item = format!("{list}/{last}");
-        let body = format!("{item}/code=1.99&{item}/label=Une+question&{item}/required=one_of&{item}/required~question=1.02&{item}/required~valeurs=scic,+scop");
+        let body = format!(
+            "{item}/code=1.99&{item}/label=Une+question&{item}/required=one_of&{item}/required~question=1.02&{item}/required~valeurs=scic,+scop"
+        );
         assert_eq!(post(&format!("formulaire?objet={item}"), &body).await, 303);
         let made = draft().await.get(&item).unwrap().clone();
         assert_eq!(made["required"], json!({ "when": { "one_of": { "field": "1.02", "values": ["scic", "scop"] } } }));

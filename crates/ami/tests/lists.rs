@@ -109,8 +109,9 @@ async fn every_list_is_read_in_parts() {
             let id = uuid::Uuid::from_u128(u128::MAX - n);
             let id = if database == "sqlite" { format!("X'{}'", id.simple()) } else { format!("'{id}'") };
             let copy = format!(
-                "INSERT INTO calls (id, code, state, version, definition, revision, created_at) \
-                 SELECT {id}, 'DRAFT-{n}', 'draft', 0, definition, 0, created_at FROM calls WHERE code = 'AMI-ALI-2027'"
+                "INSERT INTO calls (id, code, state, version, draft, revision, created_at) \
+                 SELECT {id}, 'DRAFT-{n}', 'draft', 0, v.definition, 0, c.created_at FROM calls c \
+                 JOIN call_versions v ON v.call_id = c.id WHERE c.code = 'AMI-ALI-2027'"
             );
             world.app.database.read().execute_unprepared(&copy).await.unwrap();
         }

@@ -233,7 +233,9 @@ fn all_routes(world: &World) -> Vec<(String, Method)> {
     let twice: Vec<(String, Method)> = routes
         .windows(2)
         .filter(|pair| pair[0] == pair[1])
-        .map(|pair| (format!("{}{}", pair[0].0, if pair[0].0.contains("rankings") { ".pdf" } else { ".toml" }), pair[0].1))
+        .map(|pair| {
+            (format!("{}{}", pair[0].0, if pair[0].0.contains("rankings") { ".pdf" } else { ".toml" }), pair[0].1)
+        })
         .collect();
     routes.dedup();
     routes.extend(twice);

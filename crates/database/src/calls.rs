@@ -171,7 +171,8 @@ fn read(row: &call_versions::Model) -> Result<Arc<CallDefinition>> {
     if let Some(definition) = read_before(call, version, &row.sha256) {
         return Ok(definition);
     }
-    let definition = serde_json::from_str(&row.definition).map_err(|e| corrupt("call_versions", "definition", call, e))?;
+    let definition =
+        serde_json::from_str(&row.definition).map_err(|e| corrupt("call_versions", "definition", call, e))?;
     let definition = Arc::new(definition);
     let mut kept = READ.lock().unwrap_or_else(PoisonError::into_inner);
     if kept.len() >= KEPT {

@@ -145,11 +145,7 @@ fn invitation(r: invitations::Model) -> Result<OfficerInvitation> {
 ///
 /// # Errors
 /// [`crate::Constraint::OfficerInvitation`] when one is open for the person already.
-pub async fn insert_invitation(
-    tx: &Tx,
-    permit: &Permit<acts::ManageOfficers>,
-    new: &OfficerInvitation,
-) -> Result<()> {
+pub async fn insert_invitation(tx: &Tx, permit: &Permit<acts::ManageOfficers>, new: &OfficerInvitation) -> Result<()> {
     permitted("officer_invitations", permit.on(), new.call)?;
     insert(
         tx,

@@ -131,7 +131,8 @@ mod tests {
     use super::*;
 
     fn call() -> CallDefinition {
-        let draft = crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).expect("the fixture reads");
+        let draft =
+            crate::call::Draft::from_toml(include_str!("../../../fixtures/call.toml")).expect("the fixture reads");
         let mut call = draft.sketch();
         call.rules.laureates_per_lot = 1;
         call.rules.reserve_per_lot = 2;

@@ -428,10 +428,7 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
 fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), Denial> {
     let Some(call) = subject.call else { return Err(Denial::Hidden) };
     known(standing.officer)?;
-    if matches!(
-        action,
-        Action::ListFiled | Action::ReadAssignments | Action::ReadDecisions | Action::ExportDecisions
-    ) {
+    if matches!(action, Action::ListFiled | Action::ReadAssignments | Action::ReadDecisions | Action::ExportDecisions) {
         return call.unsealed();
     }
     if action == Action::ManageOfficers {

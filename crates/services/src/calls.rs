@@ -125,6 +125,7 @@ pub async fn public_stamp(app: &Arrival, code: &str) -> Result<String> {
     if !is_public(app, &call) {
         return Err(Error::not_found());
     }
+    app.knows(&call).await?;
     // Milestones are marked as over or begun.
     let passed = |at: Timestamp| at <= app.at;
     let milestones = call.definition.calendar.milestones.iter();
@@ -224,9 +225,10 @@ pub async fn show_public_call(app: &Arrival, who: Option<&Actor>, code: &str) ->
     decide(Action::ReadCall, who, &subject)?;
     let definition = public(&call.definition)?;
     let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
-    let corrections = rows::list_versions(conn, call.id).await?.into_iter().filter_map(|v| {
-        Some(Correction { version: v.version, published_at: v.published_at, notice: v.notice? })
-    });
+    let corrections = rows::list_versions(conn, call.id)
+        .await?
+        .into_iter()
+        .filter_map(|v| Some(Correction { version: v.version, published_at: v.published_at, notice: v.notice? }));
     Ok(PublicCall {
         officer: decide(Action::ReadWholeCall, who, &subject).is_ok(),
         places: places.ok_or_else(|| Error::new(Kind::Conflict, "sum-too-large"))?,
@@ -252,4 +254,3 @@ pub async fn show_call_version(app: &Arrival, who: Option<&Actor>, code: &str, v
     let definition = rows::version(conn, &call, version).await?;
     Ok(CallView { phase: call.phase(app.at), version, now: app.at, definition })
 }
-

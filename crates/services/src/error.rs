@@ -191,14 +191,20 @@ impl From<DatabaseError> for Error {
             DatabaseError::Constraint(Constraint::DossierLot) => Self::new(Kind::Conflict, "dossier-exists"),
             DatabaseError::Constraint(Constraint::CallCode) => Self::new(Kind::Conflict, "call-exists"),
             DatabaseError::Constraint(Constraint::CallPrefix) => Self {
-                problems: vec![Problem { pointer: "/number_prefix".into(), code: "prefix-exists".into(), args: vec![] }],
+                problems: vec![Problem {
+                    pointer: "/number_prefix".into(),
+                    code: "prefix-exists".into(),
+                    args: vec![],
+                }],
                 ..Self::new(Kind::Conflict, "prefix-exists")
             },
             DatabaseError::Constraint(Constraint::Officer) => Self::new(Kind::Conflict, "officer-exists"),
             DatabaseError::Constraint(Constraint::SeatAccount) => Self::new(Kind::Conflict, "seat-exists"),
             DatabaseError::Constraint(Constraint::Membership) => Self::new(Kind::Conflict, "member-exists"),
             DatabaseError::Constraint(Constraint::OrganisationSiret) => Self::new(Kind::Conflict, "siret-registered"),
-            DatabaseError::Constraint(Constraint::Invitation | Constraint::OfficerInvitation) => Self::new(Kind::Conflict, "invitation-exists"),
+            DatabaseError::Constraint(Constraint::Invitation | Constraint::OfficerInvitation) => {
+                Self::new(Kind::Conflict, "invitation-exists")
+            }
             DatabaseError::Constraint(Constraint::DeliberationNumber) => {
                 Self::new(Kind::Conflict, "deliberation-exists")
             }

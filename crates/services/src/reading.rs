@@ -163,7 +163,8 @@ fn reading(loaded: &Loaded, deposit: Option<(i64, Timestamp)>) -> Reading {
                 |answer| words(definition, lot, &field.kind, answer),
             );
             let invalid = loaded.invalid.get(&field.code).map(|_| "À corriger : cette réponse n'est pas valable.");
-            let hint = invalid.or_else(|| (field.class() > Class::Jury).then_some(HIDDEN)).unwrap_or_default().to_owned();
+            let hint =
+                invalid.or_else(|| (field.class() > Class::Jury).then_some(HIDDEN)).unwrap_or_default().to_owned();
             ReadEntry { code: field.code.clone(), label: field.label.clone(), hint, text, table }
         });
         ReadSection { title: format!("{}. {}", n + 1, section.title), entries: entries.collect() }

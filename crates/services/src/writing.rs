@@ -39,6 +39,9 @@ const OWN: [&str; 8] = [
     "/rules/court",
 ];
 
+/// Texts in which the sample names who calls: its model says them as the plainest one does.
+const SAID: [&str; 2] = ["/texts/receipt", "/texts/privacy"];
+
 /// A new call that is begun from something.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct NewCall {
@@ -130,6 +133,10 @@ async fn begin(app: &Arrival, who: Option<&Actor>, new: &NewCall) -> Result<(Str
         draft.set("/demonstration", Value::Null);
         for own in OWN {
             draft.set(own, "".into());
+        }
+        let plain = Draft::from_toml(MODELS[1].1).map_err(Error::internal)?;
+        for said in SAID {
+            draft.set(said, plain.text(said).into());
         }
         draft
     } else if new.from == NOTHING {
@@ -223,14 +230,7 @@ pub async fn show_writing(app: &Arrival, who: Option<&Actor>, code: &str) -> Res
     let prepared = kept.is_some() && call.version > 0;
     let draft = kept.unwrap_or_else(|| Draft::of(&call.definition));
     let problems = draft.check(&Limits::at(app.at)).problems.iter().map(shown).collect();
-    Ok(Writing {
-        call: summary(app, &call),
-        version: call.version,
-        revision: call.revision,
-        draft,
-        prepared,
-        problems,
-    })
+    Ok(Writing { call: summary(app, &call), version: call.version, revision: call.revision, draft, prepared, problems })
 }
 
 /// Everything that keeps a call from being published, and what should be looked at.
@@ -436,7 +436,8 @@ fn apply(draft: &mut Draft, edit: &Edit) {
 pub fn commune(line: &str) -> Value {
     let mut parts = line.splitn(3, ';').map(str::trim);
     let (code, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let aliases: Vec<&str> = parts.next().unwrap_or_default().split(',').map(str::trim).filter(|a| !a.is_empty()).collect();
+    let aliases: Vec<&str> =
+        parts.next().unwrap_or_default().split(',').map(str::trim).filter(|a| !a.is_empty()).collect();
     let mut commune = json!({ "code": code, "name": name });
     if !aliases.is_empty() {
         commune["aliases"] = json!(aliases);
@@ -455,11 +456,13 @@ pub fn lots_of_csv(table: &str) -> Result<Vec<(String, Value)>> {
     let mut reader = reader.delimiter(separator).has_headers(false).flexible(true).from_reader(table.as_bytes());
     let mut lots = Vec::new();
     for (i, record) in reader.records().enumerate() {
-        let wrong = || Error::invalid(vec![Problem {
-            pointer: "/csv".into(),
-            code: "csv-lots".into(),
-            args: vec![("line", (i + 1).to_string())],
-        }]);
+        let wrong = || {
+            Error::invalid(vec![Problem {
+                pointer: "/csv".into(),
+                code: "csv-lots".into(),
+                args: vec![("line", (i + 1).to_string())],
+            }])
+        };
         let record = record.map_err(|_| wrong())?;
         let cell = |n: usize| text::clean(record.get(n).unwrap_or_default());
         if record.len() < 2 {
@@ -493,12 +496,7 @@ pub fn lots_of_csv(table: &str) -> Result<Vec<(String, Value)>> {
 ///
 /// # Errors
 /// `check`, with everything that keeps it from being published; `stale` when somebody wrote in it since `seen`.
-pub async fn publish_call(
-    app: &Arrival,
-    who: Option<&Actor>,
-    code: &str,
-    seen: Option<i64>,
-) -> Result<CallSummary> {
+pub async fn publish_call(app: &Arrival, who: Option<&Actor>, code: &str, seen: Option<i64>) -> Result<CallSummary> {
     advance_from(app, who, code, seen, CallState::Published, "").await
 }
 
@@ -506,10 +504,7 @@ pub async fn publish_call(
 ///
 /// # Errors
 /// `check`, with everything that is wrong in it.
-pub(crate) async fn published_definition(
-    work: &Work<'_>,
-    call: &Call,
-) -> Result<ami_domain::call::CallDefinition> {
+pub(crate) async fn published_definition(work: &Work<'_>, call: &Call) -> Result<ami_domain::call::CallDefinition> {
     let draft = rows::find_draft(work.tx.read(), call.id).await?.unwrap_or_default();
     let checked = draft.check(&Limits::at(work.at()));
     checked.definition.ok_or_else(|| refused(Kind::Conflict, &checked.problems))

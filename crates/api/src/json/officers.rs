@@ -64,13 +64,7 @@ async fn invite(app: &Arrived, who: Who, code: &str, body: Body<OfficerInput>) -
 /// Gives an officer of a call another role.
 #[utoipa::path(tag = "agents", params(("code" = String, Path), ("member" = String, Path)), request_body = NewRole, responses((status = 204), (status = 409, body = crate::answer::ProblemBody)))]
 #[patch("/calls/<code>/officers/<member>", data = "<body>")]
-async fn change_role(
-    app: &Arrived,
-    who: Who,
-    code: &str,
-    member: Id,
-    body: Body<NewRole>,
-) -> Result<Status, ApiError> {
+async fn change_role(app: &Arrived, who: Who, code: &str, member: Id, body: Body<NewRole>) -> Result<Status, ApiError> {
     services::change_role(app, who.actor(), code, member.get(), body.0.role).await?;
     Ok(Status::NoContent)
 }

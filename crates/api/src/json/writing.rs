@@ -69,15 +69,8 @@ async fn export(app: &Arrived, who: Who, code: TomlCode) -> Result<Toml, ApiErro
 /// Puts a TOML file in place of a call in draft. Whatever it says is kept; what is wrong in it is answered.
 #[utoipa::path(tag = "appels", path = "/calls/{code}.toml", params(("code" = String, Path), ("If-Match" = Option<String>, Header)), request_body(content = String, content_type = "application/toml"), responses((status = 200, body = CheckView), (status = 409, body = crate::answer::ProblemBody), (status = 412, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[put("/calls/<code>", data = "<body>")]
-async fn import(
-    app: &Arrived,
-    who: Who,
-    code: TomlCode,
-    if_match: IfMatch,
-    body: TextBody,
-) -> Api<CheckView> {
-    let (found, revision) =
-        services::import_draft(app, who.actor(), &code.0, &body.0, if_match.optional()).await?;
+async fn import(app: &Arrived, who: Who, code: TomlCode, if_match: IfMatch, body: TextBody) -> Api<CheckView> {
+    let (found, revision) = services::import_draft(app, who.actor(), &code.0, &body.0, if_match.optional()).await?;
     Ok(Answer::ok(found).tagged(revision))
 }
 
@@ -98,13 +91,7 @@ async fn publish(app: &Arrived, who: Who, code: &str, if_match: IfMatch) -> Api<
 /// Corrects a published call: a new version with a public notice. Everyone who has a draft or a deposit is written to.
 #[utoipa::path(tag = "appels", params(("code" = String, Path), ("If-Match" = Option<String>, Header)), request_body = NewCorrection, responses((status = 201, body = Corrected), (status = 409, body = crate::answer::ProblemBody), (status = 422, body = crate::answer::ProblemBody)))]
 #[post("/calls/<code>/corrections", data = "<body>")]
-async fn correct(
-    app: &Arrived,
-    who: Who,
-    code: &str,
-    if_match: IfMatch,
-    body: Body<NewCorrection>,
-) -> Api<Corrected> {
+async fn correct(app: &Arrived, who: Who, code: &str, if_match: IfMatch, body: Body<NewCorrection>) -> Api<Corrected> {
     let NewCorrection { notice, toml } = body.0;
     let seen = if_match.optional();
     let corrected = services::correct_call(app, who.actor(), code, &notice, toml.as_deref(), seen).await?;

@@ -56,9 +56,7 @@ async fn name(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
     let input = MemberInput { name: form.get("name").to_owned(), email: form.get("email").to_owned() };
     match services::name_officer(ctx.app, ctx.who.actor(), &input).await {
         Ok(_) => ctx.go(cookies, "/administration/agents".into(), Some("officer-named")),
-        Err(e) if is_of_form(&e) => {
-            named_page(&ctx, Status::UnprocessableEntity, Typed::of(&form), listed(&e)).await
-        }
+        Err(e) if is_of_form(&e) => named_page(&ctx, Status::UnprocessableEntity, Typed::of(&form), listed(&e)).await,
         Err(e) => Err(e.into()),
     }
 }

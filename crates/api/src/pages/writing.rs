@@ -73,15 +73,10 @@ async fn create(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
     let new = NewCall { code: typed("code"), number_prefix: Some(typed("number_prefix")), from: typed("from") };
     let body = serde_json::json!({ "code": new.code, "number_prefix": new.number_prefix, "from": new.from });
     match services::create_call(ctx.app, ctx.who.actor(), body, account).await {
-        Ok(made) => {
-            ctx.go(cookies, format!("/gestion/{}/redaction", made.definition.code), Some("call-created"))
-        }
+        Ok(made) => ctx.go(cookies, format!("/gestion/{}/redaction", made.definition.code), Some("call-created")),
         Err(e) if is_of_form(&e) => {
-            let typed = TypedCall {
-                code: new.code,
-                number_prefix: new.number_prefix.unwrap_or_default(),
-                from: new.from,
-            };
+            let typed =
+                TypedCall { code: new.code, number_prefix: new.number_prefix.unwrap_or_default(), from: new.from };
             home_page(&ctx, crate::answer::status(e.kind), typed, listed(&e)).await
         }
         Err(e) => Err(e.into()),
@@ -125,7 +120,7 @@ fn line(code: &str, writing: &Writing, problem: &CheckProblem) -> Line {
     Line {
         severity: if problem.severity == ami_domain::call::Severity::Error { "error" } else { "warning" },
         detail: problem.detail.clone(),
-        href: parts::href(code, &problem.pointer),
+        href: format!("{}#{}", parts::href(code, &problem.pointer), problem.pointer),
         place: parts::place(&writing.draft, &problem.pointer),
     }
 }
@@ -209,9 +204,7 @@ async fn publish(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields
 #[post("/gestion/<code>/redaction/correction", data = "<form>", rank = 2)]
 async fn correct(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, form: Fields) -> Html {
     let outcome = match form.revision() {
-        Ok(seen) => {
-            services::correct_call(ctx.app, ctx.who.actor(), code, form.get("notice"), None, Some(seen)).await
-        }
+        Ok(seen) => services::correct_call(ctx.app, ctx.who.actor(), code, form.get("notice"), None, Some(seen)).await,
         Err(e) => services::show_writing(ctx.app, ctx.who.actor(), code).await.and(Err(e)),
     };
     done(&ctx, cookies, code, &form, outcome, "call-corrected").await

@@ -88,7 +88,16 @@ pub const TEXTS: [(&str, &[&str]); 20] = [
     (
         "receipt",
         &[
-            "date", "heure", "numero", "structure", "lot", "service", "adresse", "courriel", "telephone", "date_implicite",
+            "date",
+            "heure",
+            "numero",
+            "structure",
+            "lot",
+            "service",
+            "adresse",
+            "courriel",
+            "telephone",
+            "date_implicite",
             "voies_recours",
         ],
     ),

@@ -67,7 +67,11 @@ fn changes(old: &CallDefinition, new: &CallDefinition) -> Changes {
         ("texts", old.texts != new.texts),
     ];
     let asked = |c: &CallDefinition| {
-        let fields: Vec<_> = c.form.fields().map(|f| (f.code.clone(), f.kind.clone(), f.required.clone(), f.shown_when.clone())).collect();
+        let fields: Vec<_> = c
+            .form
+            .fields()
+            .map(|f| (f.code.clone(), f.kind.clone(), f.required.clone(), f.shown_when.clone()))
+            .collect();
         let pieces: Vec<_> = c.pieces.iter().map(|p| (p.code.clone(), p.required.clone())).collect();
         (fields, pieces)
     };

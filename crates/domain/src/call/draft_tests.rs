@@ -100,7 +100,12 @@ fn what_points_nowhere_is_named_where_it_stands() {
     let table = json!({ "code": "x", "label": "x", "type": "table", "min_rows": 0, "max_rows": 1, "columns": [] });
     for (pointer, value, at, code) in [
         (of("1.04") + "/required", when(json!({ "yes": "9.99" })), of("1.04") + "/required", "condition-field"),
-        (of("1.04") + "/required", when(json!({ "any": [{ "not": { "yes": "1.02" } }] })), of("1.04") + "/required", "condition-kind"),
+        (
+            of("1.04") + "/required",
+            when(json!({ "any": [{ "not": { "yes": "1.02" } }] })),
+            of("1.04") + "/required",
+            "condition-kind",
+        ),
         (
             of("1.04") + "/required",
             when(json!({ "one_of": { "field": "1.02", "values": ["club"] } })),
@@ -117,9 +122,24 @@ fn what_points_nowhere_is_named_where_it_stands() {
         (of("6.03") + "/formula/column", json!("x"), of("6.03") + "/formula/column", "formula-field"),
         (of("6.03") + "/formula/rows_where/1", json!("x"), of("6.03") + "/formula/rows_where", "formula-field"),
         (of("3.04") + "/columns/0", table, of("3.04") + "/columns/0/type", "nested"),
-        ("/grid/groups/0/criteria/1/sources/0".into(), json!("P99"), "/grid/groups/0/criteria/1/sources/0".into(), "source"),
-        ("/grid/groups/0/criteria/1/sources".into(), json!([]), "/grid/groups/0/criteria/1/sources".into(), "nothing-to-read"),
-        ("/grid/groups/0/criteria/1/sources".into(), json!(["7.04"]), "/grid/groups/0/criteria/1/sources".into(), "nothing-to-read"),
+        (
+            "/grid/groups/0/criteria/1/sources/0".into(),
+            json!("P99"),
+            "/grid/groups/0/criteria/1/sources/0".into(),
+            "source",
+        ),
+        (
+            "/grid/groups/0/criteria/1/sources".into(),
+            json!([]),
+            "/grid/groups/0/criteria/1/sources".into(),
+            "nothing-to-read",
+        ),
+        (
+            "/grid/groups/0/criteria/1/sources".into(),
+            json!(["7.04"]),
+            "/grid/groups/0/criteria/1/sources".into(),
+            "nothing-to-read",
+        ),
         ("/grid/thresholds/1/on".into(), json!({ "group": "Z" }), "/grid/thresholds/1/on".into(), "threshold"),
         ("/grid/ties/0/on".into(), json!({ "field": "1.01" }), "/grid/ties/0/on".into(), "tie"),
         ("/rules/name_field".into(), json!("9.99"), "/rules/name_field".into(), "name-field"),
@@ -146,13 +166,19 @@ fn what_should_be_looked_at_keeps_nothing_back() {
         ("/calendar/completion_until", json!("2027-05-06T11:00:00Z"), "/calendar/completion_until", "holiday"),
         ("/calendar/closes", json!("2027-03-15T22:30:00Z"), "/calendar/closes", "night"),
         ("/grid/groups/0/criteria/0/weight", json!(5), "/grid/groups", "weights"),
-        ("/form/sections/0/fields/0/label", json!("Votre état de santé"), "/form/sections/0/fields/0/label", "sensitive"),
+        (
+            "/form/sections/0/fields/0/label",
+            json!("Votre état de santé"),
+            "/form/sections/0/fields/0/label",
+            "sensitive",
+        ),
         ("/colour", json!("red"), "/colour", "unknown"),
         ("/texts/greeting", json!("Bonjour"), "/texts/greeting", "text-unused"),
     ] {
         let checked = with(pointer, value).check(&limits());
         assert!(checked.definition.is_some(), "{pointer}: {:?}", checked.problems);
-        let found = checked.problems.iter().any(|p| p.pointer == at && p.code == code && p.severity == Severity::Warning);
+        let found =
+            checked.problems.iter().any(|p| p.pointer == at && p.code == code && p.severity == Severity::Warning);
         assert!(found, "{pointer}: {:?}", checked.problems);
     }
 }
@@ -210,7 +236,8 @@ fn the_public_sees_what_the_rules_print() {
     let kept: Vec<&String> = all.iter().filter(|place| !shown.contains(place)).collect();
     assert!(kept.iter().any(|p| *p == "/texts/refused_rank") && kept.iter().any(|p| *p == "/rules/name_field"));
     for place in &kept {
-        let officers = ["/texts/", "/rules/name_field", "/rules/legal_form_field", "/rules/title_field", "/rules/summary_field"];
+        let officers =
+            ["/texts/", "/rules/name_field", "/rules/legal_form_field", "/rules/title_field", "/rules/summary_field"];
         let classes = ["/hidden_from_jury", "/class", "/blind", "/communicable"];
         let known = officers.iter().any(|o| place.starts_with(o)) || classes.iter().any(|c| place.ends_with(c));
         assert!(known, "{place} is kept from the public");
@@ -228,7 +255,10 @@ fn drafts_are_written_place_by_place() {
     draft.list("/lots").unwrap().push(json!({ "code": "L1" }));
     assert!(draft.set("/lots/0/label", json!("Un")) && !draft.set("/lots/1/label", json!("Deux")));
     assert!(draft.set("/texts/a~1b", json!("x")));
-    assert_eq!(draft.value(), json!({ "service": { "name": "Insertion" }, "lots": [{ "code": "L1", "label": "Un" }], "texts": { "a/b": "x" } }));
+    assert_eq!(
+        draft.value(),
+        json!({ "service": { "name": "Insertion" }, "lots": [{ "code": "L1", "label": "Un" }], "texts": { "a/b": "x" } })
+    );
     draft.set("/lots/0/label", Value::Null);
     assert_eq!(draft.get("/lots/0"), Some(&json!({ "code": "L1" })));
     assert!(!draft.set("", json!(1)) && draft.list("/service/name").is_none());

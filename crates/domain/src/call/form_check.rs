@@ -2,14 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{Limits, Problem, key, unique};
 use super::CallDefinition;
+use super::check::{Limits, Problem, key, unique};
 use crate::form::{Choice, Column, Condition, Field, FieldKind, Form, Quotient, Requirement};
 
 /// Words that lead people to write of health, beliefs, convictions or of others by name (RGPD, articles 9 and 10).
 const SENSITIVE: [&str; 17] = [
-    "état de santé", "maladie", "pathologie", "religi", "confession", "croyance", "opinion politique", "opinions politiques",
-    "syndicat", "syndicale", "ethni", "orientation sexuelle", "casier judiciaire", "condamnation", "sécurité sociale", "génétique",
+    "état de santé",
+    "maladie",
+    "pathologie",
+    "religi",
+    "confession",
+    "croyance",
+    "opinion politique",
+    "opinions politiques",
+    "syndicat",
+    "syndicale",
+    "ethni",
+    "orientation sexuelle",
+    "casier judiciaire",
+    "condamnation",
+    "sécurité sociale",
+    "génétique",
     "biométri",
 ];
 
@@ -40,7 +54,9 @@ pub(super) fn check(call: &CallDefinition, found: &mut Vec<Problem>) {
             if let Some(shown) = &field.shown_when {
                 let at = format!("{at}/shown_when");
                 condition(&at, shown, form, found);
-                for (_, named) in later.iter().filter(|(code, named)| *code == field.code && form.field(named).is_some()) {
+                for (_, named) in
+                    later.iter().filter(|(code, named)| *code == field.code && form.field(named).is_some())
+                {
                     found.push(Problem::error(&at, "condition-later").with("field", named));
                 }
             }

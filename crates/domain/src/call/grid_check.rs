@@ -1,7 +1,7 @@
 //! The grid of a call: its scale, its weights, and everything that it refers to.
 
-use super::check::{Problem, key, unique};
 use super::CallDefinition;
+use super::check::{Problem, key, unique};
 use super::schema::Class;
 use crate::form::{FieldKind, Number};
 use crate::grid::{Aggregation, Grid, Measure, Scale};
@@ -163,10 +163,7 @@ fn ties(call: &CallDefinition, found: &mut Vec<Problem>) {
         let good = match &tie.on {
             Measure::Field(code) => call.form.field(code).is_some_and(|field| {
                 use FieldKind::{Amount, Computed, Decimal, Integer, Percentage};
-                matches!(
-                    field.kind,
-                    Decimal { .. } | Integer { .. } | Percentage | Amount { .. } | Computed { .. }
-                )
+                matches!(field.kind, Decimal { .. } | Integer { .. } | Percentage | Amount { .. } | Computed { .. })
             }),
             measure => known(&call.grid, measure),
         };

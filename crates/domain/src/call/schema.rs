@@ -48,7 +48,10 @@ impl FieldKind {
 
     /// Whether they tell who applies, unless it says otherwise.
     pub const fn is_blind(&self) -> bool {
-        matches!(self, Self::Iban | Self::Siret | Self::Rna | Self::Email | Self::Phone | Self::Url { .. } | Self::Address)
+        matches!(
+            self,
+            Self::Iban | Self::Siret | Self::Rna | Self::Email | Self::Phone | Self::Url { .. } | Self::Address
+        )
     }
 
     /// Whether they may be communicated, unless it says otherwise: bank details and people's addresses never.
@@ -339,24 +342,40 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static [Member]> {
         "choice" => const { &[must("options", Public, CHOICES)] },
         "date" => const { &[usually("not_after_today", Public, FLAG, "false")] },
         "decimal" => const { &[must("min", Public, NUMBER), must("max", Public, NUMBER)] },
-        "integer" => const { &[
-            may("min", Public, AMOUNT),
-            may("max", Public, AMOUNT),
-            may("capacity_percent", Public, Shape::One("percents", reads::<(i64, i64)>, "[0, 100]")),
-        ] },
+        "integer" => {
+            const {
+                &[
+                    may("min", Public, AMOUNT),
+                    may("max", Public, AMOUNT),
+                    may("capacity_percent", Public, Shape::One("percents", reads::<(i64, i64)>, "[0, 100]")),
+                ]
+            }
+        }
         "amount" => const { &[usually("within_lot_ceiling", Public, FLAG, "false")] },
-        "table" => const { &[
-            must("min_rows", Public, SIZE),
-            must("max_rows", Public, SIZE),
-            must("columns", Public, Shape::List(&Shape::Kind(COLUMN))),
-            may("sum_below", Public, Shape::One("sum", reads::<SumBelow>, "{\"column\": \"\", \"value\": \"0\"}")),
-        ] },
+        "table" => {
+            const {
+                &[
+                    must("min_rows", Public, SIZE),
+                    must("max_rows", Public, SIZE),
+                    must("columns", Public, Shape::List(&Shape::Kind(COLUMN))),
+                    may(
+                        "sum_below",
+                        Public,
+                        Shape::One("sum", reads::<SumBelow>, "{\"column\": \"\", \"value\": \"0\"}"),
+                    ),
+                ]
+            }
+        }
         "budget" => const { &[must("charges", Public, CHOICES), must("products", Public, CHOICES)] },
-        "computed" => const { &[must(
-            "formula",
-            Public,
-            Shape::One("formula", reads::<Quotient>, "{\"numerator\": \"\", \"denominator\": \"\"}"),
-        )] },
+        "computed" => {
+            const {
+                &[must(
+                    "formula",
+                    Public,
+                    Shape::One("formula", reads::<Quotient>, "{\"numerator\": \"\", \"denominator\": \"\"}"),
+                )]
+            }
+        }
         "yes_no" | "siret" | "rna" | "iban" | "email" | "phone" | "address" | "percentage" | "lot" | "lot_commune"
         | "checkbox" => &[],
         _ => return None,
@@ -365,8 +384,27 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static [Member]> {
 
 /// Kinds of fields, in the order in which they are offered.
 pub const KINDS: [&str; 21] = [
-    "text", "long_text", "choice", "yes_no", "checkbox", "integer", "decimal", "percentage", "amount", "date", "email", "phone",
-    "url", "address", "siret", "rna", "iban", "table", "budget", "computed", "lot_commune",
+    "text",
+    "long_text",
+    "choice",
+    "yes_no",
+    "checkbox",
+    "integer",
+    "decimal",
+    "percentage",
+    "amount",
+    "date",
+    "email",
+    "phone",
+    "url",
+    "address",
+    "siret",
+    "rna",
+    "iban",
+    "table",
+    "budget",
+    "computed",
+    "lot_commune",
 ];
 
 /// Texts of a call that are not letters to one applicant: everyone may read them.

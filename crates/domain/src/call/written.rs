@@ -83,7 +83,9 @@ fn join(path: &str, name: &str) -> String {
 /// Whether something stands in tables of its own: what is too long for a line and is made of settings.
 fn in_tables(value: &Value, shape: &Shape) -> bool {
     match value {
-        Value::Object(_) => matches!(shape, Shape::Members(_) | Shape::Texts | Shape::Kind(_)) || line(value, shape).len() > WIDTH,
+        Value::Object(_) => {
+            matches!(shape, Shape::Members(_) | Shape::Texts | Shape::Kind(_)) || line(value, shape).len() > WIDTH
+        }
         Value::Array(items) => {
             let of = item_shape(shape);
             !items.is_empty() && items.iter().all(Value::is_object) && items.iter().any(|i| line(i, &of).len() > WIDTH)

@@ -4,7 +4,7 @@
 mod rows;
 mod settings;
 
-use ami_domain::call::{Draft, KINDS, Severity};
+use ami_domain::call::{CallDefinition, Class, Draft, KINDS, Severity};
 use ami_services::writing::{self as services, Edit, Part, Writing};
 use ami_services::{Error, calls::CallSummary};
 use rocket::http::{CookieJar, Status};
@@ -254,7 +254,8 @@ async fn save(
     };
     match outcome {
         Ok(_) => {
-            let gone = item.is_empty() || form.get("faire").starts_with("retirer ") && form.get("faire").ends_with(item);
+            let gone =
+                item.is_empty() || form.get("faire").starts_with("retirer ") && form.get("faire").ends_with(item);
             let back = if gone { String::new() } else { format!("?objet={item}") };
             ctx.go(cookies, format!("/gestion/{code}/redaction/{path}{back}"), Some("call-saved"))
         }
@@ -271,13 +272,47 @@ struct PreviewPage {
     sections: Value,
     lot: Value,
     lots: Value,
+    criteria: Vec<Criterion>,
 }
 
-/// The form as an applicant meets it.
+/// A criterion with what its jurors read beside it.
+#[derive(Debug, Serialize)]
+struct Criterion {
+    code: String,
+    label: String,
+    sources: Vec<Source>,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    code: String,
+    label: String,
+    /// Whether jurors may read it.
+    shown: bool,
+}
+
+fn criteria(call: &CallDefinition) -> Vec<Criterion> {
+    let source = |code: &String| {
+        let field = call.form.field(code).map(|f| (&f.label, call.form.shown_to_jury(code)));
+        let piece = || call.slot(code).map(|slot| (&slot.label, slot.class() <= Class::Jury));
+        let (label, shown) =
+            field.or_else(piece).map_or((String::new(), false), |(label, shown)| (label.clone(), shown));
+        Source { code: code.clone(), label, shown }
+    };
+    let of = |c: &ami_domain::grid::Criterion| Criterion {
+        code: c.code.clone(),
+        label: c.label.clone(),
+        sources: c.sources.iter().map(source).collect(),
+    };
+    call.grid.criteria().map(of).collect()
+}
+
+/// The form as an applicant meets it, and what jurors read for each criterion.
 #[get("/gestion/<code>/redaction/apercu", rank = 2)]
 async fn preview(ctx: Ctx<'_>, code: &str) -> Html {
     let writing = services::show_writing(ctx.app, ctx.who.actor(), code).await?;
-    let shown = Draft::of(&writing.draft.sketch());
+    let sketch = writing.draft.sketch();
+    let shown = Draft::of(&sketch);
     let lots = shown.get("/lots").cloned().unwrap_or_else(|| json!([]));
     let none = json!({ "code": "", "label": "", "communes": [], "capacity": 0, "ceiling_cents": 0 });
     let page = PreviewPage {
@@ -285,6 +320,7 @@ async fn preview(ctx: Ctx<'_>, code: &str) -> Html {
         sections: shown.get("/form/sections").cloned().unwrap_or_else(|| json!([])),
         lot: lots.get(0).cloned().unwrap_or(none),
         lots,
+        criteria: criteria(&sketch),
     };
     ctx.page("preview", &page)
 }

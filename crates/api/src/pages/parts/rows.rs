@@ -129,7 +129,9 @@ fn show(value: Option<&Value>, kind: Kind) -> Value {
     match (kind, value) {
         (Kind::Flag, value) => json!(value.as_bool().unwrap_or(false)),
         (Kind::Money, Value::Number(n)) => n.as_i64().map_or(json!(""), |cents| json!(text::show_hundredths(cents))),
-        (Kind::Megabytes, Value::Number(n)) => n.as_u64().map_or(json!(""), |bytes| json!((bytes / MEGABYTE).to_string())),
+        (Kind::Megabytes, Value::Number(n)) => {
+            n.as_u64().map_or(json!(""), |bytes| json!((bytes / MEGABYTE).to_string()))
+        }
         (Kind::Instant | Kind::MaybeInstant, Value::String(at)) => match at.parse::<Timestamp>() {
             Ok(at) => json!(at.to_zoned_datetime(time_zone()).strftime("%Y-%m-%dT%H:%M").to_string()),
             Err(_) => value.clone(),
@@ -254,7 +256,10 @@ mod tests {
             (Kind::Wholes, json!([0, 1, 5])),
             (Kind::Percents, json!([50, 110])),
             (Kind::Options, json!([{ "value": "a", "label": "Un = deux" }])),
-            (Kind::Communes, json!([{ "code": "93059", "name": "Pierrefitte", "aliases": ["93066"] }, { "code": "93079", "name": "Villetaneuse" }])),
+            (
+                Kind::Communes,
+                json!([{ "code": "93059", "name": "Pierrefitte", "aliases": ["93066"] }, { "code": "93079", "name": "Villetaneuse" }]),
+            ),
             (Kind::Measure, json!({ "group": "A" })),
             (Kind::Measure, json!("total")),
         ] {

@@ -173,8 +173,14 @@ fn rules(draft: &Draft) -> Vec<Group> {
 
 fn lots(draft: &Draft) -> Vec<Group> {
     use Kind::{Communes, Money, Text, Whole};
-    let settings =
-        [("code", Text), ("label", Text), ("ept", Text), ("capacity", Whole), ("ceiling_cents", Money), ("communes", Communes)];
+    let settings = [
+        ("code", Text),
+        ("label", Text),
+        ("ept", Text),
+        ("capacity", Whole),
+        ("ceiling_cents", Money),
+        ("communes", Communes),
+    ];
     (0..count(draft, "/lots"))
         .map(|i| {
             let item = format!("/lots/{i}");
@@ -193,7 +199,9 @@ fn form(draft: &Draft, code: &str) -> Vec<Group> {
                 let item = format!("{list}/{f}");
                 let text = |name: &str| draft.text(&format!("{item}/{name}")).to_owned();
                 let kind = word(&format!("kind-{}", text("type").replace('_', "-")));
-                Link { href: href(code, &item), label: format!("{} — {} ({kind})", text("code"), text("label")), item }
+                Link {
+                    href: href(code, &item), label: format!("{} — {} ({kind})", text("code"), text("label")), item
+                }
             });
             let kinds = KINDS.iter().map(|k| choice(k, word(&format!("kind-{}", k.replace('_', "-"))))).collect();
             Group {
@@ -237,7 +245,19 @@ fn question(draft: &Draft, at: &str) -> Vec<Group> {
     let mut groups = vec![Group { title, rows: first, ..Group::default() }];
     if kind == "table" {
         let list = format!("{at}/columns");
-        let simple = ["text", "long_text", "choice", "yes_no", "integer", "decimal", "percentage", "amount", "date", "siret", "lot_commune"];
+        let simple = [
+            "text",
+            "long_text",
+            "choice",
+            "yes_no",
+            "integer",
+            "decimal",
+            "percentage",
+            "amount",
+            "date",
+            "siret",
+            "lot_commune",
+        ];
         for i in 0..count(draft, &list) {
             let item = format!("{list}/{i}");
             let kinds = simple.iter().map(|k| choice(k, word(&format!("kind-{}", k.replace('_', "-"))))).collect();
@@ -281,7 +301,8 @@ fn pieces(draft: &Draft) -> Vec<Group> {
     let mut all = vec![Group { title: word("group-files"), rows: vec![limit], ..Group::default() }];
     all.extend((0..count(draft, "/pieces")).map(|i| {
         let item = format!("/pieces/{i}");
-        let settings = [("code", Text), ("label", Text), ("formats", Lines), ("max_bytes", Megabytes), ("max_files", Whole)];
+        let settings =
+            [("code", Text), ("label", Text), ("formats", Lines), ("max_bytes", Megabytes), ("max_files", Whole)];
         let mut rows_ = rows(draft, &item, &settings);
         for row in rows_.iter_mut().filter(|row| row.id.ends_with("/formats")) {
             row.hint = Format::ALL.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", ");
@@ -301,7 +322,11 @@ fn pieces(draft: &Draft) -> Vec<Group> {
 fn grid(draft: &Draft) -> Vec<Group> {
     use Kind::{Flag, Lines, MaybeWhole, Measure, Number, Text, Whole, Wholes};
     let mut first = rows(draft, "/grid/scale", &[("min", Whole), ("max", Whole), ("step", Whole), ("words", Lines)]);
-    first.extend(rows(draft, "/grid", &[("min_jurors", Whole), ("min_marks", MaybeWhole), ("harmonise_from", MaybeWhole)]));
+    first.extend(rows(
+        draft,
+        "/grid",
+        &[("min_jurors", Whole), ("min_marks", MaybeWhole), ("harmonise_from", MaybeWhole)],
+    ));
     first.extend(rows(draft, "/grid/comments", &[("marks", Wholes), ("min_chars", Whole)]));
     let mut all = vec![Group { title: word("group-scale"), rows: first, ..Group::default() }];
     for g in 0..count(draft, "/grid/groups") {
@@ -339,7 +364,8 @@ fn texts(draft: &Draft) -> Vec<Group> {
         let id = format!("/texts/{name}");
         let said = word(&format!("text-{}", name.replace('_', "-")));
         let listed: Vec<String> = variables.iter().map(|v| format!("{{{v}}}")).collect();
-        let hint = if listed.is_empty() { String::new() } else { format!("{} {}", word("text-variables"), listed.join(" ")) };
+        let hint =
+            if listed.is_empty() { String::new() } else { format!("{} {}", word("text-variables"), listed.join(" ")) };
         Row::of(draft, id, Kind::Area, (said, hint))
     });
     vec![Group { title: word("part-texts"), rows: rows.collect(), ..Group::default() }]
