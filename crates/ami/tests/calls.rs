@@ -403,8 +403,8 @@ async fn a_call_is_written_on_pages_without_scripts() {
         assert!(html.contains("value=\"beaucoup\"") && html.contains("aria-invalid"), "{html}");
         assert_eq!(post("identite", "%2Fenvelope_cents=0").await, 303);
         // Two people at once: the second one reads again first.
-        let stale = format!("revision=0&%2Ftitle=x");
-        assert_eq!(form(&world, &officer, &format!("{at}/identite"), &stale).await.status, 412);
+        let stale = "revision=0&%2Ftitle=x";
+        assert_eq!(form(&world, &officer, &format!("{at}/identite"), stale).await.status, 412);
 
         let csv = "code;nom;EPT;places;plafond;communes%0AL1;Nord;T6;100;1+000;93066+Saint-Denis|93059+Pierrefitte%0AL2;Sud;;50;;";
         assert_eq!(post("lots", &format!("faire=csv&csv={csv}")).await, 303);
@@ -422,8 +422,8 @@ async fn a_call_is_written_on_pages_without_scripts() {
         // A question is added, and asked for when another one is answered so.
         let list = "/form/sections/0/fields";
         assert_eq!(post("formulaire", &format!("type~{list}=yes_no&faire=ajouter+{list}")).await, 303);
-        let last = draft().await.get(list).unwrap().as_array().unwrap().len() - 1;
-        let item = format!("{list}/{last}");
+        let place = draft().await.get(list).unwrap().as_array().unwrap().len() - 1;
+        let item = format!("{list}/{place}");
         let body = format!(
             "{item}/code=1.99&{item}/label=Une+question&{item}/required=one_of&{item}/required~question=1.02&{item}/required~valeurs=scic,+scop"
         );

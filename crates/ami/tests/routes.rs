@@ -45,7 +45,8 @@ impl Things {
             .replace("<member>", "01890000-0000-7000-8000-000000000000")
             .replace("<lot>", "ALI-01")
             .replace("<figure>", "ranks.svg")
-            .replace("<path>", "none.css")
+            .replace("<answer>", "accepter")
+            .replace("<path>", if path.contains("/redaction/") { "identite" } else { "none.css" })
     }
 }
 
@@ -93,6 +94,7 @@ impl Things {
                 "name=Jur%C3%A9&email=invite%40demonstration.example&college=experts&voice=consultative".into()
             }
             "/gestion/<code>/jury/deports" => format!("seat={}&lot=ALI-21&reason=other&comment=x", self.seat),
+            path if path.starts_with("/gestion/<code>/redaction/") => "revision=0".into(),
             "/gestion/dossiers/<id>/decision" => "revision=0&decision=refused&reason=x&amount=&override=".into(),
             "/fiches/<id>/verrouiller" | "/gestion/dossiers/<id>/decision/confirmation" => "revision=1".into(),
             "/gestion/dossiers/<id>/recevabilite" => "finding=admissible".into(),
@@ -238,6 +240,11 @@ fn all_routes(world: &World) -> Vec<(String, Method)> {
         })
         .collect();
     routes.dedup();
+    for (path, method) in &mut routes {
+        if *method == Method::Put && path == "/api/v1/calls/<code>" {
+            path.push_str(".toml");
+        }
+    }
     routes.extend(twice);
     routes.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
     routes

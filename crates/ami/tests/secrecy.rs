@@ -288,6 +288,10 @@ async fn what_is_worked_out_from_hidden_answers_is_hidden_too() {
         for field in fields.filter(|f| f.code == "7.01") {
             field.hidden_from_jury = true;
         }
+        // A criterion for which jurors have nothing to read keeps a call from being published.
+        for criterion in world.call.grid.groups.iter_mut().flat_map(|g| &mut g.criteria) {
+            criterion.sources.push("P08".into());
+        }
         let scene = jury::marking(&world, 1, 1).await;
         let path = format!("/dossiers/{}", scene.dossiers[0].1);
         let computed = world.get(&scene.officer, &path).await.ok()["computed"].clone();

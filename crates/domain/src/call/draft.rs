@@ -179,13 +179,10 @@ fn fill(value: Option<&Value>, shape: &Shape, at: &str, problems: &mut Vec<Probl
         problems.push(Problem::error(at, code).with("what", what));
     };
     match shape {
-        Shape::One(what, read, instead) => match value.and_then(read) {
-            Some(value) => value,
-            None => {
-                wrong(what);
-                serde_json::from_str(instead).unwrap_or_default()
-            }
-        },
+        Shape::One(what, read, instead) => value.and_then(read).unwrap_or_else(|| {
+            wrong(what);
+            serde_json::from_str(instead).unwrap_or_default()
+        }),
         Shape::List(of) => {
             let Some(Value::Array(items)) = value else {
                 wrong("list");

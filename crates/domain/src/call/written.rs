@@ -132,8 +132,8 @@ fn table(out: &mut String, path: &str, map: &Map<String, Value>, shape: &Shape) 
         match &map[name] {
             Value::Object(inner) => {
                 // What has nothing but tables of its own is named by them.
-                let named = !inner.is_empty() && inner.iter().all(|(n, v)| in_tables(v, &below(&shape, inner, n)));
-                if !named {
+                let bare = !inner.is_empty() && inner.iter().all(|(n, v)| in_tables(v, &below(&shape, inner, n)));
+                if !bare {
                     let _ = writeln!(out, "\n[{path}]");
                 }
                 table(out, &path, inner, &shape);

@@ -241,7 +241,7 @@ async fn save(
         Ok(_) if form.get("faire") == "csv" => services::lots_of_csv(csv),
         Ok(_) => {
             let groups = settings::groups(&writing.draft, code, name, item);
-            Ok(groups.iter().flat_map(|group| &group.rows).flat_map(|row| row.read(&form, &writing.draft)).collect())
+            Ok(groups.iter().flat_map(|group| &group.rows).filter_map(|row| row.read(&form, &writing.draft)).collect())
         }
         Err(e) => Err(e),
     };

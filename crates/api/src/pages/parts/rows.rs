@@ -195,7 +195,7 @@ fn requirement(id: &str, when: &str, form: &Fields, draft: &Draft) -> Option<Val
         "one_of" => json!({ "when": { "one_of": { "field": field, "values": split() } } }),
         "above" => json!({ "when": { "above": { "field": field, "value": values.trim() } } }),
         // Several conditions together are written in the file.
-        _ => return draft.get(id).map(Value::clone),
+        _ => return draft.get(id).cloned(),
     })
 }
 
@@ -208,10 +208,9 @@ fn read(typed: &str, kind: Kind) -> Value {
     match kind {
         Kind::Flag | Kind::Requirement | Kind::Shown => Value::Null,
         Kind::MaybeWhole | Kind::MaybeInstant | Kind::MaybeSelect | Kind::Percents if typed.is_empty() => Value::Null,
-        Kind::Text | Kind::Area | Kind::Select | Kind::MaybeSelect => raw(),
+        Kind::Text | Kind::Area | Kind::Select | Kind::MaybeSelect | Kind::Number => raw(),
         Kind::Whole | Kind::MaybeWhole => whole(&typed),
         Kind::Money => text::hundredths(typed.trim_end_matches(['€', ' '])).map_or_else(raw, Value::from),
-        Kind::Number => raw(),
         Kind::Megabytes => {
             let bytes = text::compact(&typed).parse::<u64>().ok().and_then(|mb| mb.checked_mul(MEGABYTE));
             bytes.map_or_else(raw, Value::from)
