@@ -46,6 +46,10 @@ impl Demo {
         Self { process, _output: lines, ready: serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The file system as the process sees it.
     pub(crate) fn root(&self) -> PathBuf {
         format!("/proc/{}/root", self.process.id()).into()
