@@ -165,7 +165,7 @@ fn random() -> impl Strategy<Value = AllocationSpec> {
             let mut bids: Vec<Bid> = bids
                 .into_iter()
                 .map(|((c, l), (total, cost))| {
-                    let preference = u32::try_from((order >> (c * 8)) as usize % 5 * 7 + l * 3).unwrap() % 5 + 1;
+                    let preference = 1 + u32::try_from(((order >> (c * 8)) % 5 + l as u64 * 3) % 5).unwrap();
                     bid(&format!("C{c}"), &format!("L{l}"), 0, total, preference, cost)
                 })
                 .collect();
