@@ -278,6 +278,7 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::AssignDossier
         | Action::ComputeRanking
         | Action::ReadDecisions
+        | Action::ExportCall
         | Action::GatherDecisions
         | Action::MakeExecutory
         | Action::CorrectDeliberation => officer(action, standing, subject),

@@ -211,6 +211,8 @@ actions! {
     ConfirmDecision => "decision.confirm", DossierId;
     /// Read and export decisions.
     ReadDecisions => "decision.read", CallId;
+    /// Have what one may read of a call leave as a file.
+    ExportCall => "call.export", CallId;
     /// Put decisions before the assembly.
     GatherDecisions => "deliberation.gather", CallId;
     /// Record that a deliberation has its effects.
