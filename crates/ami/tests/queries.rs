@@ -47,7 +47,10 @@ async fn pages_send_as_many_statements_as_the_table_says() {
     let state = json!({ "state": "hearings", "reason": "Délai écoulé" });
     world.post(officer, &format!("/calls/{MARKING}/state"), state).await.ok();
     let ranking = world.post(officer, &format!("/calls/{MARKING}/rankings"), json!({})).await.ok();
-    let sheet = world.get(juror, "/jury/sheets").await.ok()["items"][0].clone();
+    // Each juror's own order is drawn, and a signed sheet asks less than one that is not: always the same sheet.
+    let sheets = world.get(juror, "/jury/sheets").await.ok()["items"].as_array().unwrap().clone();
+    let number = |sheet: &&Value| sheet["dossier"]["number"].as_str().unwrap().to_owned();
+    let sheet = sheets.iter().filter(|sheet| sheet["state"] == "locked").min_by_key(number).unwrap().clone();
     let dossier = sheet["dossier"]["id"].as_str().unwrap().to_owned();
     let organisation = world.get(applicant, "/me").await.ok()["organisations"][0]["id"].clone();
     let draft = json!({ "organisation_id": organisation, "lot": "ALI-12" });

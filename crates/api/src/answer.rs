@@ -174,6 +174,11 @@ impl<T> Answer<T> {
         Self { status: Status::Ok, revision: None, body }
     }
 
+    /// What was asked is being done.
+    pub(crate) const fn accepted(body: T) -> Self {
+        Self { status: Status::Accepted, revision: None, body }
+    }
+
     pub(crate) const fn created(body: T) -> Self {
         Self { status: Status::Created, revision: None, body }
     }

@@ -365,12 +365,31 @@ pub async fn filed_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<
     that_count(conn, counting().and_where(dossiers::Column::CallId.eq(call.uuid())).to_owned()).await
 }
 
+/// The contents that count of some dossiers, by dossier.
+pub async fn contents(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = DossierId>,
+) -> Result<BTreeMap<DossierId, Deposit>> {
+    sealed_that_count(
+        conn,
+        counting().and_where(dossiers::Column::Id.is_in(ids.into_iter().map(DossierId::uuid))).to_owned(),
+    )
+    .await
+}
+
 /// The deposits that count of a call's admissible dossiers, by dossier: a ranking breaks ties with some of their answers.
 pub async fn admissible_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<BTreeMap<DossierId, Deposit>> {
     let which = counting()
         .and_where(dossiers::Column::CallId.eq(call.uuid()))
         .and_where(dossiers::Column::State.eq(DossierStateName::Admissible.as_str()))
         .to_owned();
+    sealed_that_count(conn, which).await
+}
+
+async fn sealed_that_count(
+    conn: &impl ConnectionTrait,
+    which: SelectStatement,
+) -> Result<BTreeMap<DossierId, Deposit>> {
     let rows = deposits::Entity::find().filter(deposits::Column::Id.in_subquery(which)).all(conn).await?;
     rows.into_iter().map(|row| sealed(row).map(|s| (s.deposit.dossier, s.deposit))).collect()
 }

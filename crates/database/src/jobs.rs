@@ -63,6 +63,10 @@ pub struct Job {
 /// How far a job is, for whoever asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
+    /// Which handler does it.
+    pub kind: String,
+    /// What it was asked.
+    pub arguments: Value,
     /// `queued`, `running`, `done` or `failed`.
     pub state: String,
     /// How far it says it is.
@@ -235,7 +239,17 @@ pub async fn revive(tx: &Tx, id: JobId, now: Timestamp) -> Result<bool> {
 /// How far a job is.
 pub async fn find(conn: &impl ConnectionTrait, id: JobId) -> Result<Option<Standing>> {
     let row = jobs::Entity::find_by_id(id.uuid()).one(conn).await?;
-    Ok(row.map(|r| Standing { state: r.state, progress: r.progress, result: r.result, last_error: r.last_error }))
+    row.map(|r| {
+        Ok(Standing {
+            arguments: serde_json::from_str(&r.arguments).map_err(|e| corrupt("jobs", "arguments", r.id, e))?,
+            kind: r.kind,
+            state: r.state,
+            progress: r.progress,
+            result: r.result,
+            last_error: r.last_error,
+        })
+    })
+    .transpose()
 }
 
 /// Forgets the jobs that were done before an instant; those that were given up stay.

@@ -38,6 +38,12 @@ pub async fn spare(tx: &Tx, key: &str) -> Result<bool> {
     Ok(spared.rows_affected == 1)
 }
 
+/// The objects of an area that go one day.
+pub async fn doomed(conn: &impl ConnectionTrait, area: &str) -> Result<Vec<String>> {
+    let of_area = doomed_objects::Entity::find().filter(doomed_objects::Column::ObjectKey.starts_with(area));
+    Ok(of_area.all(conn).await?.into_iter().map(|row| row.object_key).collect())
+}
+
 /// Whether the time of an object has come.
 pub async fn due(conn: &impl ConnectionTrait, now: Timestamp) -> Result<bool> {
     Ok(due_at(now).limit(1).one(conn).await?.is_some())

@@ -4,6 +4,7 @@
 //! with the `canvas` module, and a test that reads its text back.
 
 mod annex;
+mod archive;
 mod booklet;
 mod canvas;
 mod figure;
@@ -14,12 +15,14 @@ mod page;
 mod pdf;
 mod ranking;
 mod receipt;
+mod sheet;
 mod tables;
 mod tags;
 
 use thiserror::Error;
 
 pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
+pub use archive::{Packed, archive};
 pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
 pub use ranking::{
@@ -27,6 +30,7 @@ pub use ranking::{
     ThresholdLine, ranking_pdf,
 };
 pub use receipt::{ReceiptDocument, ReceiptPiece, receipt_pdf};
+pub use sheet::{Cell, Column, Table, plain_csv, table_csv, table_xlsx};
 pub use tables::{DecisionRow, decisions_csv, decisions_xlsx};
 
 /// Why a document was not made.
@@ -44,4 +48,7 @@ pub enum DocumentError {
     /// The CSV cannot be written.
     #[error("CSV: {0}")]
     Csv(#[from] csv::Error),
+    /// The archive cannot be written.
+    #[error("ZIP: {0}")]
+    Zip(#[from] zip::result::ZipError),
 }

@@ -61,23 +61,24 @@ const HEADINGS: [&str; 15] = [
 ];
 
 /// A cell that no spreadsheet reads as a formula.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// A SIRET in groups: a spreadsheet that opens a CSV would read fourteen digits as a number, and round it.
-fn grouped(siret: &str) -> String {
+pub(crate) fn grouped(siret: &str) -> String {
     match (siret.get(..3), siret.get(3..6), siret.get(6..9), siret.get(9..)) {
         (Some(a), Some(b), Some(c), Some(rest)) if siret.len() == 14 => format!("{a} {b} {c} {rest}"),
         _ => siret.to_owned(),
     }
 }
 
-fn euros(cents: i64) -> String {
-    format!("{},{:02}", cents / 100, cents.unsigned_abs() % 100)
+pub(crate) fn euros(cents: i64) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{},{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
-fn excel(at: DateTime) -> Result<ExcelDateTime, DocumentError> {
+pub(crate) fn excel(at: DateTime) -> Result<ExcelDateTime, DocumentError> {
     let (month, day) = (at.month().unsigned_abs(), at.day().unsigned_abs());
     let year = at.year().unsigned_abs();
     let (hour, minute) = (u16::from(at.hour().unsigned_abs()), at.minute().unsigned_abs());

@@ -361,6 +361,7 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::AssignDossier
         | Action::ComputeRanking
         | Action::ReadDecisions
+        | Action::ExportCall
         | Action::GatherDecisions
         | Action::MakeExecutory
         | Action::CorrectDeliberation => officer(action, standing, subject),

@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use crate::outbox::{self, Transport};
-use crate::{App, Arrival, Error, Result, Work, installation};
+use crate::{App, Arrival, Error, Result, Work, exports, installation};
 
 /// How long a server is believed to live that says nothing. Servers' clocks must agree better than that.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -49,15 +49,18 @@ pub enum Kind {
     Mail,
     /// What is kept for a while only is forgotten, every hour. Done twice, it finds nothing.
     Sweep,
+    /// A file that somebody asked for. Done twice, it is made again.
+    Export,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mail, Self::Sweep];
+    const ALL: [Self; 3] = [Self::Mail, Self::Sweep, Self::Export];
 
-    const fn code(self) -> &'static str {
+    pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Sweep => "sweep",
+            Self::Export => "export",
         }
     }
 
@@ -65,7 +68,7 @@ impl Kind {
     const fn at_once(self) -> usize {
         match self {
             Self::Mail => 8,
-            Self::Sweep => 1,
+            Self::Sweep | Self::Export => 1,
         }
     }
 
@@ -73,6 +76,7 @@ impl Kind {
     const fn most_attempts(self) -> i64 {
         match self {
             Self::Mail => 14,
+            Self::Export => 5,
             Self::Sweep => i64::MAX,
         }
     }
@@ -81,7 +85,7 @@ impl Kind {
     fn delay(self, attempts: i64) -> SignedDuration {
         let most = match self {
             Self::Mail => 24 * 60,
-            Self::Sweep => 60,
+            Self::Sweep | Self::Export => 60,
         };
         let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(u32::MAX));
         SignedDuration::from_mins(minutes.min(most))
@@ -93,6 +97,8 @@ impl Kind {
 pub(crate) enum Ended {
     /// It is done.
     Done,
+    /// It is done, and this came of it.
+    Made(String),
     /// Not this time.
     Later(String),
     /// It cannot succeed.
@@ -269,6 +275,7 @@ async fn renew(app: &Arrival, claim: Claim) -> bool {
 async fn handle(app: &App, crew: &Crew, kind: Kind, job: &Job) -> Ended {
     match kind {
         Kind::Mail => outbox::send(app, crew, job.claim).await,
+        Kind::Export => exports::make(app, job).await,
         Kind::Sweep => sweep(&app.now()).await.map_or_else(Ended::from, |()| Ended::Done),
     }
 }
@@ -287,6 +294,7 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
             let (tx, now) = (work.tx, work.at());
             let held = match ended {
                 Ended::Done => rows::finish(tx, claim, None, now).await?,
+                Ended::Made(result) => rows::finish(tx, claim, Some(result), now).await?,
                 Ended::Later(error) => {
                     let next = now.checked_add(kind.delay(claim.attempt)).map_err(Error::internal)?;
                     rows::put_off(tx, claim, error, next).await?
@@ -300,7 +308,7 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
                     Kind::Sweep if *ended == Ended::Done => {
                         next_sweep(work, now.checked_add(SWEPT).map_err(Error::internal)?).await?;
                     }
-                    Kind::Sweep => {}
+                    Kind::Sweep | Kind::Export => {}
                 }
             }
             Ok(held)

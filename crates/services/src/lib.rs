@@ -29,6 +29,7 @@ pub mod dossiers;
 pub mod erasures;
 mod error;
 pub mod evidence;
+pub mod exports;
 mod filed;
 pub mod forms;
 pub mod idempotency;

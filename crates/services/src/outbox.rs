@@ -195,7 +195,7 @@ pub(crate) async fn send(app: &App, crew: &Crew, claim: Claim) -> Ended {
 /// Writes down what came of a message, with how its job ended.
 pub(crate) async fn concluded(work: &Work<'_>, id: MailId, ended: &Ended) -> Result<()> {
     match ended {
-        Ended::Done => {
+        Ended::Done | Ended::Made(_) => {
             mails::sent(work.tx, id, work.at()).await?;
             if !work.settings().demonstration {
                 mails::withhold_earlier_link(work.tx, id).await?;

@@ -183,7 +183,7 @@ pub async fn upload_piece(
 const UPLOAD_TIME: SignedDuration = SignedDuration::from_hours(2);
 
 /// Lets a stored file go after a while, unless it becomes a piece.
-async fn doom(app: &Arrival, key: &ObjectKey, after: SignedDuration) -> Result<()> {
+pub(crate) async fn doom(app: &Arrival, key: &ObjectKey, after: SignedDuration) -> Result<()> {
     let after = app.clock.now().checked_add(after).map_err(Error::internal)?;
     app.write(None, (key.as_str().to_owned(), after), |work, (key, after)| {
         Box::pin(async move { Ok(objects::doom(work.tx, key, *after).await?) })

@@ -3,6 +3,7 @@
 mod allocation;
 mod inputs;
 mod insights;
+mod kit;
 mod print;
 mod recompute;
 mod view;
@@ -33,6 +34,7 @@ pub use insights::{
     AdjustedView, AgreementView, ConcordanceView, Interval, JurorView, OutlyingView, RankInterval, RanksView,
     RobustnessView, SeverityView, WeightView,
 };
+pub(crate) use kit::kit;
 pub use print::{LotFigures, figures};
 pub use recompute::{Recomputed, recompute_ranking};
 pub use view::{

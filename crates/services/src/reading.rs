@@ -228,6 +228,24 @@ fn words(definition: &CallDefinition, lot: Option<&Lot>, kind: &FieldKind, answe
     }
 }
 
+/// An answer as one text: the rows of a table one below the other.
+pub(crate) fn plain(definition: &CallDefinition, lot: Option<&Lot>, kind: &FieldKind, answer: &Answer) -> String {
+    match words(definition, lot, kind, answer) {
+        (_, Some((headings, rows))) => {
+            let row = |row: &Vec<String>| {
+                headings
+                    .iter()
+                    .zip(row)
+                    .map(|(heading, cell)| format!("{heading} : {cell}"))
+                    .collect::<Vec<_>>()
+                    .join(" ; ")
+            };
+            rows.iter().map(row).collect::<Vec<_>>().join("\n")
+        }
+        (text, None) => text,
+    }
+}
+
 /// An answer that fits a line, or the paragraphs of a text.
 fn line(definition: &CallDefinition, lot: Option<&Lot>, kind: &FieldKind, answer: &Answer) -> String {
     let label = |options: &[Choice], value: &str| {

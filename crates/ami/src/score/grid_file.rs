@@ -19,7 +19,7 @@ pub(crate) struct GridFile {
 pub(crate) fn parse(file: &Path, text: &str) -> Result<GridFile, Fault> {
     let document = Document::parse(file, text)?;
     let root = document.root();
-    root.only(&["scale", "min_jurors", "aggregation", "voices", "groups", "thresholds", "ties"])?;
+    root.only(&["scale", "min_jurors", "min_marks", "aggregation", "voices", "groups", "thresholds", "ties"])?;
     let mut codes = BTreeSet::new();
     let mut groups = Vec::new();
     for node in root.required("groups")?.items()? {
@@ -34,7 +34,11 @@ pub(crate) fn parse(file: &Path, text: &str) -> Result<GridFile, Fault> {
         thresholds: list("thresholds")?.iter().map(threshold).collect::<Result<_, _>>()?,
         ties: list("ties")?.iter().map(breaker).collect::<Result<_, _>>()?,
     };
-    let grid = Grid::new(spec).map_err(|error| refusal(&root, &error))?;
+    let mut grid = Grid::new(spec).map_err(|error| refusal(&root, &error))?;
+    // Where jurors may leave a criterion out, they and the marks on each criterion are counted apart.
+    if let Some(node) = root.optional("min_marks") {
+        grid = grid.with_min_marks(node.natural()?);
+    }
     let mut voices = Vec::new();
     if let Some(node) = root.optional("voices") {
         for (juror, voice) in node.entries()? {

@@ -5,6 +5,7 @@ mod calls;
 mod deliberations;
 mod description;
 mod dossiers;
+mod exports;
 mod forms;
 mod jury;
 mod officers;
@@ -47,6 +48,8 @@ type Api<T> = Result<Answer<T>, ApiError>;
         jury::assign_many, jury::propose, jury::apply,
         jury::sheets, jury::call_sheets, jury::show_sheet, jury::write_sheet, jury::preview_lock, jury::lock_sheet,
         jury::ask_reopening, jury::reopen_sheet,
+        exports::ask, exports::show, exports::file,
+        rankings::allocation, rankings::simulate,
         rankings::compute, rankings::list, rankings::show, rankings::pdf, rankings::figure, rankings::decide,
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
@@ -68,6 +71,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(calls::routes());
     all.extend(deliberations::routes());
     all.extend(dossiers::routes());
+    all.extend(exports::routes());
     all.extend(forms::routes());
     all.extend(jury::routes());
     all.extend(officers::routes());

@@ -6,6 +6,7 @@ mod api;
 mod applicant;
 mod assignments;
 mod deliberations;
+mod exports;
 mod forms;
 mod jury;
 mod officer;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(sections::routes());
     all.extend(reading::routes());
     all.extend(deliberations::routes());
+    all.extend(exports::routes());
     all.extend(jury::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());

@@ -229,6 +229,8 @@ actions! {
     ReadDecisions => "decision.read", CallId;
     /// Take decisions away in a file.
     ExportDecisions => "decision.export", CallId;
+    /// Have what one may read of a call leave as a file.
+    ExportCall => "call.export", CallId;
     /// Put decisions before the assembly.
     GatherDecisions => "deliberation.gather", CallId;
     /// Record that a deliberation has its effects.

@@ -35,11 +35,11 @@ pub(super) struct Inputs {
 pub(super) struct InputDossier {
     pub(super) number: String,
     pub(super) lot: String,
-    ballots: BTreeMap<String, BTreeMap<String, i64>>,
+    pub(super) ballots: BTreeMap<String, BTreeMap<String, i64>>,
     /// The criteria on which a juror abstains, by label.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) abstentions: BTreeMap<String, Vec<String>>,
-    values: BTreeMap<String, Rational>,
+    pub(super) values: BTreeMap<String, Rational>,
 }
 
 /// Admissible dossiers with the locked marks of deliberative, not recused jurors, and what each dossier is, by number.
