@@ -7,6 +7,7 @@ mod description;
 mod dossiers;
 mod forms;
 mod jury;
+mod letters;
 mod rankings;
 
 use ami_services::{Error, Kind};
@@ -44,6 +45,9 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
+        letters::write, letters::of_deliberation, letters::notify, letters::write_some, letters::of_call, letters::show,
+        letters::correct, letters::approve, letters::pdf, letters::deliver, letters::signatories, letters::add_signatory,
+        letters::end_signatory, letters::own, letters::choose, letters::explanation, letters::explanation_pdf,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -63,6 +67,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(dossiers::routes());
     all.extend(forms::routes());
     all.extend(jury::routes());
+    all.extend(letters::routes());
     all.extend(rankings::routes());
     all
 }

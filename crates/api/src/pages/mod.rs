@@ -7,6 +7,7 @@ mod assignments;
 mod deliberations;
 mod forms;
 mod jury;
+mod letters;
 mod officer;
 mod public;
 mod reading;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(reading::routes());
     all.extend(deliberations::routes());
     all.extend(jury::routes());
+    all.extend(letters::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());
     all.extend(assignments::routes());
