@@ -172,6 +172,13 @@ fn unanchored(mut errors: Value) -> Value {
     errors
 }
 
+/// States whose dossiers can be listed alone.
+const LISTED: [&str; 3] = ["deposited", "admissible", "inadmissible"];
+
+fn listed_states() -> Vec<FiledState> {
+    LISTED.iter().map(|s| FiledState { value: s, label: ami_views::word("state", s) }).collect()
+}
+
 #[derive(Serialize)]
 struct FiledState {
     value: &'static str,
@@ -204,8 +211,7 @@ async fn call_letters_page(ctx: &Ctx<'_>, status: Status, code: &str, form: &Fie
     let call = calls::show_call(ctx.app, who, code).await?;
     let signatories = services::list_signatories(ctx.app, who, code).await?;
     let page = form.get("page").parse().unwrap_or(1);
-    let states = ["deposited", "admissible", "inadmissible"];
-    let etat = Some(form.get("etat")).filter(|e| states.contains(e)).unwrap_or_default();
+    let etat = Some(form.get("etat")).filter(|e| LISTED.contains(e)).unwrap_or_default();
     let (letters, dossiers, kept, sealed) = match services::list_call_letters(ctx.app, who, code).await {
         Ok(letters) => {
             let filter = FiledFilter { lot: "", state: etat };
@@ -217,13 +223,23 @@ async fn call_letters_page(ctx: &Ctx<'_>, status: Status, code: &str, form: &Fie
         Err(e) => return Err(e.into()),
     };
     let pager = pager(&format!("/gestion/{code}/courriers"), &[("etat", etat)], page, kept);
-    let states = states.iter().map(|s| FiledState { value: s, label: ami_views::word("state", s) }).collect();
     let names = VALUES.iter().chain(&SIGNATORY).chain(&["kind"]);
     let typed = names.map(|name| ((*name).to_owned(), form.get(name).to_owned())).collect();
     let chosen = form.all("dossier").to_vec();
     let state = etat.to_owned();
-    let page =
-        CallLettersPage { call, letters, signatories, dossiers, pager, sealed, state, states, typed, chosen, errors };
+    let page = CallLettersPage {
+        call,
+        letters,
+        signatories,
+        dossiers,
+        pager,
+        sealed,
+        state,
+        states: listed_states(),
+        typed,
+        chosen,
+        errors,
+    };
     ctx.page_with(status, "letters", &page)
 }
 
