@@ -99,6 +99,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000017_letters",
+                text: Text::Both(include_str!("m20261125_000017_letters.sql")),
+                history: LETTER_HISTORY,
+            }),
         ]
     }
 }
@@ -154,6 +159,9 @@ const DELIBERATION_HISTORY: &[History] = &[
 ];
 /// What jurors ask for and what was answered.
 const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
+
+/// What became of letters.
+const LETTER_HISTORY: &[History] = &[History { table: "letter_history", keys: &[&["id"]], erasable: true }];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

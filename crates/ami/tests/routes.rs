@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 
 use ami::demo_data::{self, Applicant};
 use ami_services::{Settings, outbox};
-use common::{Got, Person, World};
+use common::{Got, Person, World, assembly};
 use rocket::http::Method;
 use serde_json::{Value, json};
+
+/// An id that nothing has.
+const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
 /// What stands for the parameters of a route.
 struct Things {
@@ -42,7 +45,9 @@ impl Things {
             .replace("<slot>", "P01")
             .replace("<piece>", &self.piece)
             .replace("<seat>", &self.seat)
-            .replace("<member>", "01890000-0000-7000-8000-000000000000")
+            .replace("<member>", NOBODY)
+            .replace("<letter>", NOBODY)
+            .replace("<signatory>", NOBODY)
             .replace("<lot>", "ALI-01")
             .replace("<figure>", "ranks.svg")
             .replace("<path>", "none.css")
@@ -64,6 +69,11 @@ impl Things {
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
             "/dossiers/<id>/answers" => json!({ "2.01": "Référente" }),
             "/organisations/<id>/members" => json!({ "name": "Membre", "email": "membre@demonstration.example" }),
+            "/calls/<code>/letters" => json!({ "kind": "admissible", "dossiers": [self.dossier] }),
+            "/calls/<code>/signatories" => json!({
+                "first_name": "Prénom", "last_name": "Nom", "quality": "directeur", "delegation": "arrêté n° 1",
+            }),
+            "/dossiers/<id>/electronic-notification" => json!({ "accepted": true }),
             "/dossiers/<id>/decision" => json!({ "decision": "refused", "reason": "x" }),
             "/organisations" => organisation(&self.newcomers[0]),
             "/organisations/<id>" => json!({ "name": "x", "siret": "x", "legal_form": "x" }),
@@ -154,7 +164,7 @@ async fn open(world: &World) -> Scene {
     let mut app = world.app.clone();
     app.settings = std::sync::Arc::new(Settings { demonstration: false, ..(*app.settings).clone() });
     assert!(outbox::list_demonstration_mails(&app.now()).await.is_err());
-    let nothing = "01890000-0000-7000-8000-000000000000".to_owned();
+    let nothing = NOBODY.to_owned();
     let marks: serde_json::Map<String, Value> =
         world.call.grid.criteria().map(|c| (c.code.clone(), json!(2))).collect();
     let all = demo_data::Accounts::all().applicants;
@@ -185,6 +195,7 @@ async fn enter(world: &World, scene: &mut Scene, phase: &str) {
     if phase == "notified" {
         let decided = json!({ "decision": "refused", "reason": "Hors sujet." });
         world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
+        assembly::notify(world, &officer, "1", &[&dossier]).await;
     }
     world.advance(&officer, phase).await;
     match phase {

@@ -20,6 +20,8 @@ pub enum Subject {
     Receipt(ami_domain::ids::DepositId),
     /// What is put before the assembly with a deliberation.
     Annex(ami_domain::ids::DeliberationId),
+    /// A letter to an applicant.
+    Letter(ami_domain::ids::LetterId),
 }
 
 impl Subject {
@@ -28,6 +30,7 @@ impl Subject {
         match self {
             Self::Receipt(deposit) => (DocumentKind::Receipt, "deposit", deposit.uuid()),
             Self::Annex(deliberation) => (DocumentKind::Annex, "deliberation", deliberation.uuid()),
+            Self::Letter(letter) => (DocumentKind::Letter, "letter", letter.uuid()),
         }
     }
 }
@@ -39,6 +42,8 @@ pub enum DocumentKind {
     Receipt,
     /// What is put before the assembly with a deliberation.
     Annex,
+    /// A letter to an applicant.
+    Letter,
 }
 
 impl DocumentKind {
@@ -46,11 +51,12 @@ impl DocumentKind {
         match self {
             Self::Receipt => "receipt",
             Self::Annex => "annex",
+            Self::Letter => "letter",
         }
     }
 
     fn parse(stored: &str) -> Option<Self> {
-        [Self::Receipt, Self::Annex].into_iter().find(|kind| kind.as_str() == stored)
+        [Self::Receipt, Self::Annex, Self::Letter].into_iter().find(|kind| kind.as_str() == stored)
     }
 }
 

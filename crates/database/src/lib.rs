@@ -21,6 +21,7 @@ pub mod invitations;
 pub mod jobs;
 pub mod journal;
 pub mod jury;
+pub mod letters;
 pub mod links;
 pub mod mails;
 pub mod objects;

@@ -7,9 +7,11 @@ mod annex;
 mod archive;
 mod booklet;
 mod canvas;
+mod explanation;
 mod figure;
 mod file;
 mod fonts;
+mod letter;
 mod outline;
 mod page;
 mod pdf;
@@ -24,7 +26,9 @@ use thiserror::Error;
 pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
 pub use archive::{Packed, archive};
 pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
+pub use explanation::{ExplanationDocument, ExplanationLine, explanation_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
+pub use letter::{LetterDocument, letter_pdf};
 pub use ranking::{
     Beside, CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, Robustness, Statistics,
     ThresholdLine, ranking_pdf,

@@ -79,4 +79,8 @@ typed_ids! {
     DocumentId;
     /// A deliberation of the assembly.
     DeliberationId;
+    /// A letter to an applicant.
+    LetterId;
+    /// Somebody who signs letters.
+    SignatoryId;
 }

@@ -32,6 +32,7 @@ pub mod identifiers;
 pub mod ids;
 pub mod journal;
 pub mod jury;
+pub mod letter;
 pub mod pieces;
 pub mod policy;
 pub mod schema;

@@ -268,7 +268,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::DropChange
         | Action::WithdrawDossier
         | Action::DiscardDossier
-        | Action::RestoreDossier => own_dossier(action, standing, subject),
+        | Action::RestoreDossier
+        | Action::ReadOwnLetter
+        | Action::ChooseNotification => own_dossier(action, standing, subject),
         Action::AdvanceCall
         | Action::CountDossiers
         | Action::ListFiled
@@ -281,7 +283,12 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
         | Action::ExportCall
         | Action::GatherDecisions
         | Action::MakeExecutory
-        | Action::CorrectDeliberation => officer(action, standing, subject),
+        | Action::CorrectDeliberation
+        | Action::ManageSignatories
+        | Action::WriteLetters
+        | Action::ApproveLetter
+        | Action::SendLetters
+        | Action::RecordDelivery => officer(action, standing, subject),
         Action::ReviewDossier | Action::ExamineDossier | Action::Decide | Action::ConfirmDecision => {
             review(action, standing, subject)
         }
@@ -339,6 +346,9 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }
+        // A letter is known to those to whom it was sent; of a draft there is none.
+        Action::ReadOwnLetter => when(dossier.state.was_deposited(), Denial::Hidden),
+        Action::ChooseNotification => when(call.phase < Phase::Notified, Denial::NotNow),
         _ => Ok(()),
     }
 }
@@ -354,6 +364,8 @@ fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
         Action::GatherDecisions => matches!(call.phase, Phase::Deliberation | Phase::Notified),
         Action::MakeExecutory | Action::CorrectDeliberation => call.phase >= Phase::Deliberation,
+        Action::WriteLetters | Action::ApproveLetter | Action::RecordDelivery => call.phase >= Phase::Closed,
+        Action::SendLetters => matches!(call.phase, Phase::Deliberation | Phase::Notified),
         _ => true,
     };
     when(now, Denial::NotNow)?;

@@ -3,7 +3,7 @@
 use ami_database::documents::{self as rows, Document, DocumentKind, Subject};
 use ami_domain::ids::{DepositId, DocumentId};
 
-use crate::{Arrival, Error, Result, deliberations, receipts};
+use crate::{Arrival, Error, Result, deliberations, letters, receipts};
 
 /// The bytes of a document: those that were given out before, else drawn now, once for all.
 ///
@@ -54,5 +54,6 @@ fn draw(document: &Document) -> Result<Vec<u8>> {
     match document.kind {
         DocumentKind::Receipt => receipts::draw(&document.record),
         DocumentKind::Annex => deliberations::draw_annex(&document.record),
+        DocumentKind::Letter => letters::draw(&document.record),
     }
 }

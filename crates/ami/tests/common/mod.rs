@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses its own part of this module")]
 
+pub(crate) mod assembly;
 mod described;
 pub(crate) mod jury;
 pub(crate) mod line;

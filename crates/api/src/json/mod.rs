@@ -8,6 +8,7 @@ mod dossiers;
 mod exports;
 mod forms;
 mod jury;
+mod letters;
 mod rankings;
 
 use ami_services::{Error, Kind};
@@ -47,6 +48,9 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
+        letters::write, letters::of_deliberation, letters::notify, letters::write_some, letters::of_call, letters::show,
+        letters::correct, letters::approve, letters::pdf, letters::deliver, letters::signatories, letters::add_signatory,
+        letters::end_signatory, letters::own, letters::choose, letters::explanation, letters::explanation_pdf,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -67,6 +71,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(exports::routes());
     all.extend(forms::routes());
     all.extend(jury::routes());
+    all.extend(letters::routes());
     all.extend(rankings::routes());
     all
 }

@@ -7,7 +7,7 @@ use ami_domain::ids::{DossierId, OrganisationId};
 use ami_services::dossiers::DossierView;
 use ami_services::members::{self as member_services, MemberInput};
 use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
-use ami_services::{Error, Kind, calls, deposits, discards, dossiers, pieces, receipts};
+use ami_services::{Error, Kind, calls, deposits, discards, dossiers, letters, pieces, receipts};
 use futures_util::TryStreamExt as _;
 use multer::Multipart;
 use rocket::data::Data;
@@ -200,10 +200,15 @@ fn draft_notice(dossier: &DossierView, call: &CallDefinition) -> String {
     call.text("draft_notice", &[("numero", &dossier.summary.number), ("cloture", &closes)]).unwrap_or_default()
 }
 
-async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+pub(super) async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
     let (dossier, call) = load(ctx, id).await?;
     let notice = draft_notice(&dossier, &call);
-    ctx.page_with(status, "dossier", &json!({ "dossier": dossier, "notice": notice, "errors": errors }))
+    let sent = letters::list_own(ctx.app, ctx.who.actor(), id).await?;
+    let electronic = letters::accepts_electronic(ctx.app, ctx.who.actor(), id).await?;
+    let body = json!({
+        "dossier": dossier, "notice": notice, "errors": errors, "letters": sent, "electronic": electronic,
+    });
+    ctx.page_with(status, "dossier", &body)
 }
 
 #[get("/dossiers/<id>")]

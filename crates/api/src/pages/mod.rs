@@ -9,6 +9,7 @@ mod deliberations;
 mod exports;
 mod forms;
 mod jury;
+mod letters;
 mod officer;
 mod public;
 mod reading;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(deliberations::routes());
     all.extend(exports::routes());
     all.extend(jury::routes());
+    all.extend(letters::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());
     all.extend(allocation::routes());
