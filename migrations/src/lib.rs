@@ -99,6 +99,14 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000018_receipts",
+                text: Text::Each {
+                    sqlite: include_str!("m20261125_000018_receipts.sqlite.sql"),
+                    postgres: include_str!("m20261125_000018_receipts.postgres.sql"),
+                },
+                history: &[],
+            }),
         ]
     }
 }

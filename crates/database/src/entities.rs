@@ -228,6 +228,7 @@ entities! {
         sha256: Option<String>,
         created_at: i64,
         drawn_at: Option<i64>,
+        number: Option<String>,
     }
     seats = "seats" {
         #[sea_orm(primary_key, auto_increment = false)]

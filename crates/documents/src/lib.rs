@@ -12,6 +12,7 @@ mod fonts;
 mod outline;
 mod page;
 mod pdf;
+mod qr;
 mod ranking;
 mod receipt;
 mod tables;
@@ -38,6 +39,9 @@ pub enum DocumentError {
     /// The PDF cannot be written.
     #[error("PDF: {0}")]
     Pdf(String),
+    /// An address is too long for a code.
+    #[error("QR: {0}")]
+    Qr(#[from] qrcode::types::QrError),
     /// The spreadsheet cannot be written.
     #[error("XLSX: {0}")]
     Xlsx(#[from] rust_xlsxwriter::XlsxError),

@@ -13,6 +13,7 @@
 //! - [`completeness`]: what a dossier still lacks before it can be deposited.
 //! - [`grid`], [`sheet`]: the weighted criteria, and one juror's marks.
 //! - [`dossier`], [`deposit`]: the life of a dossier, and what is proved at deposit.
+//! - [`receipt`]: the number by which a receipt is verified, and the seal at its file's end.
 //! - [`jury`]: seats, voices, recusals.
 //! - [`decision`]: what the authority decides, once the jury has given its opinion.
 //! - [`policy`]: every rule about who may do what, with its reason. Writes elsewhere demand its [`policy::Permit`].
@@ -34,6 +35,7 @@ pub mod journal;
 pub mod jury;
 pub mod pieces;
 pub mod policy;
+pub mod receipt;
 pub mod schema;
 pub mod sheet;
 pub mod text;

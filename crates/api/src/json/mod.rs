@@ -8,6 +8,7 @@ mod dossiers;
 mod forms;
 mod jury;
 mod rankings;
+mod receipts;
 
 use ami_services::{Error, Kind};
 use rocket::http::{ContentType, Status};
@@ -44,6 +45,7 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
+        receipts::verify,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -64,6 +66,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(forms::routes());
     all.extend(jury::routes());
     all.extend(rankings::routes());
+    all.extend(receipts::routes());
     all
 }
 
