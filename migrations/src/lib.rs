@@ -107,6 +107,11 @@ impl MigratorTrait for Migrator {
                 },
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000019_uploads",
+                text: Text::Both(include_str!("m20261125_000019_uploads.sql")),
+                history: &[],
+            }),
         ]
     }
 }

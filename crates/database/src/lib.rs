@@ -30,6 +30,7 @@ pub mod rankings;
 mod reader;
 pub mod reopenings;
 pub mod sign_ins;
+pub mod uploads;
 pub mod upsets;
 mod writer;
 

@@ -79,4 +79,6 @@ typed_ids! {
     DocumentId;
     /// A deliberation of the assembly.
     DeliberationId;
+    /// A file on its way in, in parts.
+    UploadId;
 }

@@ -13,6 +13,7 @@
 //! - [`completeness`]: what a dossier still lacks before it can be deposited.
 //! - [`grid`], [`sheet`]: the weighted criteria, and one juror's marks.
 //! - [`dossier`], [`deposit`]: the life of a dossier, and what is proved at deposit.
+//! - [`upload`]: a file on its way in, in parts.
 //! - [`receipt`]: the number by which a receipt is verified, and the seal at its file's end.
 //! - [`jury`]: seats, voices, recusals.
 //! - [`decision`]: what the authority decides, once the jury has given its opinion.
@@ -39,3 +40,4 @@ pub mod receipt;
 pub mod schema;
 pub mod sheet;
 pub mod text;
+pub mod upload;

@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use crate::outbox::{self, Transport};
-use crate::{App, Arrival, Error, Result, Work, installation};
+use crate::{App, Arrival, Error, Result, Work, installation, uploads};
 
 /// How long a server is believed to live that says nothing. Servers' clocks must agree better than that.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -49,15 +49,18 @@ pub enum Kind {
     Mail,
     /// What is kept for a while only is forgotten, every hour. Done twice, it finds nothing.
     Sweep,
+    /// A file that came in parts is checked, which its request has begun. Its job has the upload's id. Done twice, it finds a piece.
+    Upload,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mail, Self::Sweep];
+    const ALL: [Self; 3] = [Self::Mail, Self::Sweep, Self::Upload];
 
     const fn code(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Sweep => "sweep",
+            Self::Upload => "upload",
         }
     }
 
@@ -66,14 +69,16 @@ impl Kind {
         match self {
             Self::Mail => 8,
             Self::Sweep => 1,
+            Self::Upload => 2,
         }
     }
 
-    /// After how many attempts it is given up: a message after four days and some hours.
+    /// After how many attempts it is given up: a message after four days and some hours, a file after some hours.
     const fn most_attempts(self) -> i64 {
         match self {
             Self::Mail => 14,
             Self::Sweep => i64::MAX,
+            Self::Upload => 10,
         }
     }
 
@@ -81,7 +86,7 @@ impl Kind {
     fn delay(self, attempts: i64) -> SignedDuration {
         let most = match self {
             Self::Mail => 24 * 60,
-            Self::Sweep => 60,
+            Self::Sweep | Self::Upload => 60,
         };
         let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(u32::MAX));
         SignedDuration::from_mins(minutes.min(most))
@@ -270,6 +275,7 @@ async fn handle(app: &App, crew: &Crew, kind: Kind, job: &Job) -> Ended {
     match kind {
         Kind::Mail => outbox::send(app, crew, job.claim).await,
         Kind::Sweep => sweep(&app.now()).await.map_or_else(Ended::from, |()| Ended::Done),
+        Kind::Upload => uploads::check_again(&app.now(), job.claim.job).await,
     }
 }
 
@@ -300,7 +306,8 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
                     Kind::Sweep if *ended == Ended::Done => {
                         next_sweep(work, now.checked_add(SWEPT).map_err(Error::internal)?).await?;
                     }
-                    Kind::Sweep => {}
+                    Kind::Upload if matches!(ended, Ended::Never(_)) => uploads::give_up(work, claim.job).await?,
+                    Kind::Sweep | Kind::Upload => {}
                 }
             }
             Ok(held)
@@ -326,6 +333,7 @@ async fn sweep(app: &Arrival) -> Result<()> {
         Box::pin(async move {
             ami_database::access::forget(work.tx, readings).await?;
             ami_database::idempotency::forget(work.tx, keys).await?;
+            ami_database::uploads::forget(work.tx, keys).await?;
             ami_database::links::forget(work.tx, other).await?;
             ami_database::sign_ins::forget(work.tx, other).await?;
             Ok(rows::forget_done(work.tx, other).await?)

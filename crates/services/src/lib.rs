@@ -53,6 +53,7 @@ pub mod sheets;
 pub mod steps;
 pub mod tickets;
 pub mod tokens;
+pub mod uploads;
 pub mod verification;
 
 pub use ami_domain::policy::Actor;

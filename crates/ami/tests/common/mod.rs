@@ -98,6 +98,7 @@ fn storage() -> Option<StorageSettings> {
         access_key: read("ACCESS_KEY").unwrap(),
         secret_key: Secret::new(read("SECRET_KEY").unwrap()),
         path_style: true,
+        browser_endpoint: None,
     })
 }
 
@@ -136,6 +137,11 @@ async fn create_postgres(how: &str) -> String {
 impl World {
     /// An empty installation, and the demonstration call in draft, not yet known to it.
     pub(crate) async fn new(database: &str) -> Self {
+        Self::with_storage(database, storage()).await
+    }
+
+    /// The same, with this S3 service; the embedded one without.
+    pub(crate) async fn with_storage(database: &str, storage: Option<StorageSettings>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = match database {
             "postgres" => fresh_postgres().await,
@@ -144,7 +150,7 @@ impl World {
         let config = Checked {
             data: folder.path().to_owned(),
             database_url: Secret::new(database_url),
-            storage: storage(),
+            storage,
             public_url: "http://localhost".into(),
             address: Ipv4Addr::LOCALHOST.into(),
             port: 0,

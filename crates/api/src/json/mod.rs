@@ -9,6 +9,7 @@ mod forms;
 mod jury;
 mod rankings;
 mod receipts;
+mod uploads;
 
 use ami_services::{Error, Kind};
 use rocket::http::{ContentType, Status};
@@ -45,7 +46,7 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
-        receipts::verify,
+        receipts::verify, uploads::begin, uploads::part, uploads::show, uploads::complete,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -67,6 +68,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(jury::routes());
     all.extend(rankings::routes());
     all.extend(receipts::routes());
+    all.extend(uploads::routes());
     all
 }
 
