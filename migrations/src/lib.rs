@@ -112,6 +112,11 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000019_uploads.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000020_questions",
+                text: Text::Both(include_str!("m20261125_000020_questions.sql")),
+                history: QUESTION_HISTORY,
+            }),
         ]
     }
 }
@@ -165,6 +170,8 @@ const DELIBERATION_HISTORY: &[History] = &[
     History { table: "deliberation_decisions", keys: &[&["id"], &["deliberation_id", "dossier_id"]], erasable: true },
     History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
 ];
+/// What was answered to questions.
+const QUESTION_HISTORY: &[History] = &[History { table: "question_answers", keys: &[&["id"]], erasable: true }];
 /// What jurors ask for and what was answered.
 const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
 

@@ -19,6 +19,7 @@ macro_rules! entities {
 }
 
 pub(crate) mod deliberation;
+pub(crate) mod question;
 pub(crate) mod upload;
 
 entities! {

@@ -26,6 +26,7 @@ pub mod mails;
 pub mod objects;
 pub mod organisations;
 pub mod places;
+pub mod questions;
 pub mod rankings;
 mod reader;
 pub mod reopenings;

@@ -81,4 +81,6 @@ typed_ids! {
     DeliberationId;
     /// A file on its way in, in parts.
     UploadId;
+    /// A question on a call.
+    QuestionId;
 }

@@ -45,6 +45,7 @@ pub mod part;
 pub mod passwords;
 pub mod pieces;
 pub mod presiding;
+pub mod questions;
 pub mod rankings;
 pub mod reading;
 pub mod receipts;

@@ -197,7 +197,7 @@ async fn objects_outlive_the_server_and_leftovers_do_not() {
         ".tmp.3.internal.part".to_owned(),
     ] {
         let file = std::fs::File::create(home.path().join(leftover)).unwrap();
-        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(5)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     }
     let server = embedded(home.path()).await.unwrap();
     let storage = bucket(&server).await;

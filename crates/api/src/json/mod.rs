@@ -7,6 +7,7 @@ mod description;
 mod dossiers;
 mod forms;
 mod jury;
+mod questions;
 mod rankings;
 mod receipts;
 mod uploads;
@@ -46,6 +47,7 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
+        questions::ask, questions::published, questions::own, questions::asked, questions::answer,
         receipts::verify, uploads::begin, uploads::part, uploads::show, uploads::complete,
     ),
     components(schemas(ProblemBody)),
@@ -66,6 +68,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(dossiers::routes());
     all.extend(forms::routes());
     all.extend(jury::routes());
+    all.extend(questions::routes());
     all.extend(rankings::routes());
     all.extend(receipts::routes());
     all.extend(uploads::routes());

@@ -9,6 +9,7 @@ mod forms;
 mod jury;
 mod officer;
 mod public;
+mod questions;
 mod reading;
 mod receipts;
 mod sections;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(sections::routes());
+    all.extend(questions::routes());
     all.extend(reading::routes());
     all.extend(receipts::routes());
     all.extend(deliberations::routes());

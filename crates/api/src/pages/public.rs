@@ -1,6 +1,7 @@
 //! Pages for everyone: calls, accounts, notices.
 
 use ami_services::accounts::{self, LinkState};
+use ami_services::questions::{self, PublishedQuestion};
 use ami_services::{Error, Kind, calls, dossiers, members, organisations, outbox, sheets};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
@@ -47,22 +48,29 @@ async fn home(ctx: Ctx<'_>) -> Html {
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
     if ctx.is_visitor() {
         let (stamp, call) = calls::show_public(ctx.app, code).await?;
-        return ctx.kept_page(stamp, "call", async { Ok(call) }, |call| call_body(&call, false)).await;
+        let (asked, questions) = questions::list_published(ctx.app, None, code).await?;
+        let (stamp, open) = (format!("{stamp} {asked}"), questions::takes_questions(&call));
+        let name = format!("{stamp} {open}");
+        return ctx.kept_page(name, "call", async { Ok(call) }, move |call| call_body(&call, &questions, false)).await;
     }
     let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
     let officer = match ctx.who.0.as_ref() {
         Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
         None => false,
     };
-    ctx.page("call", &call_body(&call, officer)?)
+    let (_, questions) = questions::list_published(ctx.app, ctx.who.actor(), code).await?;
+    ctx.page("call", &call_body(&call, &questions, officer)?)
 }
 
-fn call_body(call: &calls::CallView, officer: bool) -> Result<Value, Error> {
+fn call_body(call: &calls::CallView, questions: &[PublishedQuestion], officer: bool) -> Result<Value, Error> {
     let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
     let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
     let draft_notice =
         call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
-    Ok(json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
+    let asks = questions::takes_questions(call);
+    Ok(json!({
+        "call": call, "officer": officer, "places": total, "remedies": draft_notice, "questions": questions, "asks": asks,
+    }))
 }
 
 /// The page to sign in; `kept` is a form that waits for it, to be sent to `to`.
