@@ -8,6 +8,10 @@ demo *options:
 test:
     cargo xtask test
 
+# What takes too long for every change: the main path on Garage, 200 kills
+accept:
+    cargo xtask accept
+
 # Write the generated files again
 generate:
     cargo xtask generate

@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/demo.rs"]
+#[expect(dead_code, reason = "each test binary uses its own part of this module")]
 mod demo;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use ami::demo_data;
 use demo::Demo;
@@ -168,6 +171,158 @@ async fn asked_to_stop_it_finishes_what_is_under_way() {
     drop(sender);
     assert_eq!(upload.await.unwrap().unwrap().status(), StatusCode::OK);
     assert_eq!(demo.stopped(), Some(0));
+}
+
+/// What the program has acknowledged of one dossier, and what it was last asked.
+#[derive(Default)]
+struct Acknowledged {
+    /// Saves, uploads and deposits.
+    acts: [AtomicUsize; 3],
+    /// The last answer that was acknowledged, and the last that was sent.
+    saved: Mutex<(String, String)>,
+    /// The same of the file in a slot: its size.
+    stored: Mutex<(u64, u64)>,
+    /// The newest version that was filed.
+    filed: AtomicU64,
+}
+
+/// A program, a session, and a dossier.
+struct Subject<'a> {
+    demo: &'a Demo,
+    client: &'a Client,
+    token: String,
+    dossier: &'a str,
+}
+
+impl Subject<'_> {
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Option<(StatusCode, Value)> {
+        send(self.demo, self.client, &self.token, method, &format!("{}{path}", self.dossier), body).await
+    }
+
+    /// Saves until the program is gone.
+    async fn save(&self, round: usize, known: &Acknowledged) {
+        for n in 0.. {
+            let text = format!("{round}/{n}");
+            known.saved.lock().unwrap().1.clone_from(&text);
+            let body = json!({ "4.01": text }).to_string().into_bytes();
+            let Some((status, _)) = self.send(Method::PATCH, "/answers", body).await else { return };
+            if status == StatusCode::OK {
+                known.saved.lock().unwrap().0 = text;
+                known.acts[0].fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Replaces the file of a slot until the program is gone.
+    async fn upload(&self, round: usize, known: &Acknowledged) {
+        for n in 0.. {
+            let pdf = demo_data::plain_pdf("P02", &"x".repeat(1 + (round * 31 + n) % 997));
+            let size = u64::try_from(pdf.len()).unwrap();
+            known.stored.lock().unwrap().1 = size;
+            let Some((status, _)) = self.send(Method::PUT, "/pieces/P02", pdf).await else { return };
+            if status == StatusCode::OK {
+                known.stored.lock().unwrap().0 = size;
+                known.acts[1].fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Files, and begins to change, until the program is gone.
+    async fn file(&self, known: &Acknowledged) {
+        loop {
+            let Some((status, receipt)) = self.send(Method::POST, "/deposit", vec![]).await else { return };
+            if status == StatusCode::OK {
+                known.filed.fetch_max(receipt["version"].as_u64().unwrap(), Ordering::SeqCst);
+                known.acts[2].fetch_add(1, Ordering::SeqCst);
+            }
+            if self.send(Method::DELETE, "/deposit", vec![]).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// What was acknowledged is there; of what was not, all or nothing.
+    async fn check(&self, known: &Acknowledged) {
+        let view = self.send(Method::GET, "", vec![]).await.unwrap().1;
+        let mut saved = known.saved.lock().unwrap();
+        let found = view["answers"]["4.01"].as_str().unwrap();
+        assert!(found == saved.0 || found == saved.1, "{found}, and neither {} nor {}", saved.0, saved.1);
+        found.clone_into(&mut saved.0);
+        let mut stored = known.stored.lock().unwrap();
+        let pieces: Vec<&Value> = view["pieces"].as_array().unwrap().iter().filter(|p| p["slot"] == "P02").collect();
+        assert_eq!(pieces.len(), 1, "one file in its slot");
+        let found = pieces[0]["size"].as_u64().unwrap();
+        assert!(found == stored.0 || found == stored.1, "{found}, and neither {} nor {}", stored.0, stored.1);
+        stored.0 = found;
+        let newest = view["deposits"].as_array().unwrap().iter().map(|d| d["version"].as_u64().unwrap()).max();
+        let newest = newest.unwrap_or(0);
+        assert!(newest >= known.filed.load(Ordering::SeqCst), "a receipt was given for more than version {newest}");
+    }
+}
+
+/// `AMI_TEST_KILLS` says how often; `cargo xtask accept` asks for 200.
+#[rocket::async_test]
+async fn killed_again_and_again_it_keeps_all_that_it_acknowledged() {
+    let times: usize = std::env::var("AMI_TEST_KILLS").map_or(4, |times| times.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let client = Client::new();
+    let demo = Demo::start(&data);
+    let session = token(&demo, &client).await;
+    let me = send(&demo, &client, &session, Method::GET, "/me", vec![]).await.unwrap().1;
+    let body = json!({ "organisation_id": me["organisations"][0]["id"], "lot": "ALI-10" }).to_string().into_bytes();
+    let made = send(&demo, &client, &session, Method::POST, "/calls/AMI-ALI-2027/dossiers", body).await.unwrap();
+    let dossier = format!("/dossiers/{}", made.1["id"].as_str().unwrap());
+    let applicant = demo_data::Accounts::all().applicants[0].clone();
+    let answers = demo_data::answers(&demo_data::fixture().unwrap(), &applicant, "ALI-10").unwrap();
+    let body = Value::Object(answers).to_string().into_bytes();
+    send(&demo, &client, &session, Method::PATCH, &format!("{dossier}/answers"), body).await.unwrap();
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    for gap in view["missing"].as_array().unwrap() {
+        upload_piece(&demo, &client, &session, &dossier, gap["code"].as_str().unwrap()).await;
+    }
+    upload_piece(&demo, &client, &session, &dossier, "P02").await;
+    let view = send(&demo, &client, &session, Method::GET, &dossier, vec![]).await.unwrap().1;
+    let known = Acknowledged::default();
+    known.saved.lock().unwrap().0 = view["answers"]["4.01"].as_str().unwrap().to_owned();
+    let piece = view["pieces"].as_array().unwrap().iter().find(|p| p["slot"] == "P02").unwrap();
+    known.stored.lock().unwrap().0 = piece["size"].as_u64().unwrap();
+    demo.kill();
+
+    for round in 0..times {
+        let demo = Demo::start(&data);
+        let subject = Subject { demo: &demo, client: &client, token: token(&demo, &client).await, dossier: &dossier };
+        subject.check(&known).await;
+        let process = demo.id();
+        // Each kind of act is under way then, after another number of them each time.
+        let done = || known.acts.each_ref().map(|acts| acts.load(Ordering::SeqCst));
+        let (before, more) = (done(), 3 + round % 7);
+        let killed = async {
+            while done().iter().zip(before).any(|(now, then)| *now == then)
+                || done().iter().sum::<usize>() < before.iter().sum::<usize>() + more
+            {
+                tokio::task::yield_now().await;
+            }
+            let killed = Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap();
+            assert!(killed.success());
+        };
+        tokio::join!(killed, subject.save(round, &known), subject.upload(round, &known), subject.file(&known));
+    }
+    let demo = Demo::start(&data);
+    let subject = Subject { demo: &demo, client: &client, token: token(&demo, &client).await, dossier: &dossier };
+    subject.check(&known).await;
+    let view = subject.send(Method::GET, "", vec![]).await.unwrap().1;
+    if view["editing"] == true || view["state"] == "draft" {
+        assert_eq!(subject.send(Method::POST, "/deposit", vec![]).await.unwrap().0, StatusCode::OK);
+    }
+    demo.kill();
+    let checked = Command::new(env!("CARGO_BIN_EXE_ami")).arg("check").env("AMI_DATA", &data).output().unwrap();
+    assert!(
+        checked.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&checked.stdout),
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }
 
 /// Uploads that are on their way in, or were when the process died.

@@ -261,7 +261,7 @@ async fn browsers_send_parts_straight_to_an_outside_storage() {
     .unwrap();
     let mut settings = server.storage_settings("ami");
     settings.browser_endpoint = Some(settings.endpoint.clone());
-    let scene = Scene::in_world(World::with_storage("sqlite", Some(settings)).await).await;
+    let scene = Scene::in_world(World::with("sqlite", |config| config.storage = Some(settings)).await).await;
     let policy = {
         let home = scene.world.client.get("/").dispatch().await;
         home.headers().get_one("Content-Security-Policy").unwrap().to_owned()

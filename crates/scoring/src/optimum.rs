@@ -2,7 +2,7 @@
 
 use good_lp::{Expression, ProblemVariables, Solution, SolverModel, Variable, constraint, microlp, variable};
 
-use crate::allocation::{Allocation, AllocationError, AllocationSpec, Vacancy};
+use crate::allocation::{Allocation, AllocationError, AllocationSpec, Lot, Vacancy};
 
 impl AllocationSpec {
     /// The allocation that covers the most places and, among those, has the highest sum of totals, under the same cap and
@@ -39,7 +39,9 @@ impl AllocationSpec {
         let all = |_: usize| true;
         let mut model = variables.maximise(sum(&all, &value)).using(microlp);
         for lot in &self.lots {
-            model = model.with(constraint!(sum(&|at| self.bids[at].lot == lot.code, &|_| 1.0) <= 1.0));
+            // More than the bids is impossible anyway, so that the number stays small.
+            let seats = f64::from(u32::try_from(lot.laureates.min(self.bids.len())).unwrap_or(u32::MAX));
+            model = model.with(constraint!(sum(&|at| self.bids[at].lot == lot.code, &|_| 1.0) <= seats));
         }
         let candidates: std::collections::BTreeSet<&str> = self.bids.iter().map(|bid| bid.candidate.as_str()).collect();
         // More than one per lot is impossible anyway, so a cap beyond that changes nothing and stays a small number.
@@ -70,35 +72,39 @@ impl AllocationSpec {
 
     /// Whether a choice keeps every rule, exactly.
     fn holds(&self, chosen: &[usize]) -> bool {
-        let mut lots = std::collections::BTreeSet::new();
+        let mut lots = std::collections::BTreeMap::<&str, usize>::new();
         let mut held = std::collections::BTreeMap::<&str, usize>::new();
         let mut cost = 0u128;
         for at in chosen {
             let bid = &self.bids[*at];
             *held.entry(&bid.candidate).or_default() += 1;
             cost += u128::from(bid.cost);
-            if !lots.insert(&bid.lot) {
-                return false;
-            }
+            *lots.entry(&bid.lot).or_default() += 1;
         }
-        held.values().all(|count| *count <= self.cap)
+        let seats = |lot: &Lot| lots.get(lot.code.as_str()).is_none_or(|won| *won <= lot.laureates);
+        self.lots.iter().all(seats)
+            && held.values().all(|count| *count <= self.cap)
             && self.envelope.is_none_or(|envelope| cost <= u128::from(envelope))
     }
 
     fn settled(&self, chosen: &[usize]) -> Allocation {
         let queues = self.by_lot();
-        let won: Vec<Option<usize>> =
-            self.lots.iter().map(|lot| chosen.iter().copied().find(|at| self.bids[*at].lot == lot.code)).collect();
+        let won: Vec<Vec<usize>> = self
+            .lots
+            .iter()
+            .map(|lot| chosen.iter().copied().filter(|at| self.bids[*at].lot == lot.code).collect())
+            .collect();
         let full = |at: &usize| {
             let candidate = &self.bids[*at].candidate;
             chosen.iter().filter(|other| self.bids[**other].candidate == *candidate).count() >= self.cap
         };
         let vacancy: Vec<Option<Vacancy>> = queues
             .iter()
-            .map(|queue| {
-                Some(if queue.is_empty() {
+            .zip(&won)
+            .map(|(queue, won)| {
+                Some(if queue.len() <= won.len() {
                     Vacancy::NoCandidate
-                } else if queue.iter().all(full) {
+                } else if queue.iter().filter(|at| !won.contains(at)).all(full) {
                     Vacancy::AllElsewhere
                 } else {
                     Vacancy::Unfunded

@@ -10,7 +10,7 @@ fn bid(candidate: &str, lot: &str, rank: usize, total: i64, preference: u32, cos
 }
 
 fn lot(code: &str) -> Lot {
-    Lot { code: code.into(), places: 100 }
+    Lot { code: code.into(), laureates: 1, places: 100 }
 }
 
 /// X is first on four lots with a cap of three; nobody wants L5.
@@ -25,7 +25,7 @@ fn spec() -> AllocationSpec {
 }
 
 fn laureates(allocation: &Allocation) -> Vec<Option<&str>> {
-    allocation.lots.iter().map(|lot| lot.laureate.as_deref()).collect()
+    allocation.lots.iter().map(|lot| lot.laureates.first().map(String::as_str)).collect()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_candidate_above_the_cap_keeps_what_it_prefers() {
     let back =
         Step::GivenBack { lot: "L1".into(), candidate: "X".into(), kept: vec!["L2".into(), "L3".into(), "L4".into()] };
     assert!(found.steps.contains(&back));
-    assert!(back.french().contains("laisse le lot L1"));
+    assert!(back.french(str::to_owned).contains("laisse le lot L1"));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_withdrawal_shows_who_moves() {
     let moves: Vec<_> = before
         .moves(&after)
         .into_iter()
-        .map(|change| (change.lot, change.before.unwrap(), change.after.unwrap()))
+        .map(|change| (change.lot, change.before.join(" "), change.after.join(" ")))
         .collect();
     assert_eq!(moves, [("L1".into(), "Y".into(), "X".into()), ("L2".to_owned(), "X".to_owned(), "Y".to_owned())]);
 }
@@ -64,6 +64,53 @@ fn the_envelope_goes_to_the_best_totals_first() {
     // Within the same envelope no more can be covered, nor for a higher total.
     let best = spec.best().unwrap();
     assert_eq!((best.places, best.total), (300, Rational::from(240u32)));
+}
+
+#[test]
+fn a_lot_of_several_laureates_takes_its_best() {
+    let lots = vec![Lot { code: "L1".into(), laureates: 2, places: 50 }];
+    let bids = [("W", 4), ("X", 1), ("Y", 2), ("Z", 3)].map(|(who, rank)| bid(who, "L1", rank, 90, 1, 1)).to_vec();
+    let found = AllocationSpec { lots, bids, cap: 1, reserve: 1, envelope: None }.by_rank().unwrap();
+    assert_eq!((found.lots[0].laureates.join(" "), found.lots[0].reserve.join(" ")), ("X Y".into(), "Z".into()));
+    assert_eq!((found.places, found.places_to_cover, found.lots[0].vacancy), (100, 100, None));
+}
+
+#[test]
+fn a_tie_stops_its_lot_until_somebody_votes_and_no_name_decides() {
+    let lots = vec![lot("L1"), lot("L2")];
+    let bids = vec![bid("A", "L1", 1, 80, 1, 1), bid("B", "L1", 1, 80, 1, 1), bid("A", "L2", 1, 70, 2, 1)];
+    let spec = AllocationSpec { lots, bids, cap: 2, reserve: 2, envelope: None };
+    let found = spec.by_rank().unwrap();
+    assert_eq!(laureates(&found), [None, Some("A")]);
+    assert_eq!((found.lots[0].vacancy, &*found.lots[0].reserve), (Some(Vacancy::Tied), &[][..]));
+    let tied = Step::Tied { lot: "L1".into(), rank: 1, candidates: vec!["A".into(), "B".into()], seats: 1 };
+    assert!(found.steps.contains(&tied));
+    assert!(tied.french(|who| format!("« {who} »")).contains("« A », « B » sont ex æquo"));
+    // Two seats: nothing to vote on.
+    let mut wide = spec.clone();
+    wide.lots[0].laureates = 2;
+    assert_eq!(wide.by_rank().unwrap().lots[0].laureates, ["A", "B"]);
+    // One of them holds what it prefers, and may hold no more: the tie is no tie any more, whichever lot comes first.
+    for turned in [false, true] {
+        let mut capped = AllocationSpec { cap: 1, ..spec.clone() };
+        capped.bids[2].preference = 1;
+        capped.bids[0].preference = 2;
+        if turned {
+            capped.lots.reverse();
+        }
+        let found = capped.by_rank().unwrap();
+        let of = |code: &str| found.lots.iter().find(|lot| lot.lot == code).unwrap().laureates.join(" ");
+        assert_eq!((of("L1"), of("L2")), ("B".into(), "A".into()));
+        assert!(!found.steps.iter().any(|step| matches!(step, Step::Tied { .. })), "{:?}", found.steps);
+    }
+}
+
+#[test]
+fn a_reserve_list_ends_before_a_tie_that_does_not_fit() {
+    let bids = [("A", 1), ("B", 2), ("C", 3), ("D", 3)].map(|(who, rank)| bid(who, "L1", rank, 9, 1, 1)).to_vec();
+    let spec = AllocationSpec { lots: vec![lot("L1")], bids, cap: 1, reserve: 2, envelope: None };
+    assert_eq!(spec.by_rank().unwrap().lots[0].reserve, ["B"]);
+    assert_eq!(AllocationSpec { reserve: 3, ..spec }.by_rank().unwrap().lots[0].reserve, ["B", "C", "D"]);
 }
 
 #[test]
@@ -83,44 +130,42 @@ fn what_does_not_hold_together_is_refused() {
 
 /// Places covered and sum of totals of the best choice, by trying them all.
 fn exhaustive(spec: &AllocationSpec) -> (u64, Rational) {
-    fn go(spec: &AllocationSpec, lot: usize, taken: &mut Vec<usize>, best: &mut (u64, Rational)) {
-        let Some(current) = spec.lots.get(lot) else {
-            let cost: u64 = taken.iter().map(|at| spec.bids[*at].cost).sum();
-            let over = taken.iter().any(|at| {
-                taken.iter().filter(|other| spec.bids[**other].candidate == spec.bids[*at].candidate).count() > spec.cap
-            });
-            if !over && spec.envelope.is_none_or(|envelope| cost <= envelope) {
-                let places = taken
-                    .iter()
-                    .map(|at| u64::from(spec.lots.iter().find(|l| l.code == spec.bids[*at].lot).unwrap().places));
-                let value = (places.sum(), taken.iter().map(|at| &spec.bids[*at].total).sum());
-                if value > *best {
-                    *best = value;
-                }
-            }
-            return;
-        };
-        go(spec, lot + 1, taken, best);
-        for at in (0..spec.bids.len()).filter(|at| spec.bids[*at].lot == current.code) {
-            taken.push(at);
-            go(spec, lot + 1, taken, best);
-            taken.pop();
+    let places = |at: usize| u64::from(spec.lots.iter().find(|lot| lot.code == spec.bids[at].lot).unwrap().places);
+    let mut best = (0, Rational::ZERO);
+    for choice in 0u32..1 << spec.bids.len() {
+        let taken: Vec<usize> = (0..spec.bids.len()).filter(|at| choice >> at & 1 == 1).collect();
+        let count = |keep: &dyn Fn(&Bid) -> bool| taken.iter().filter(|at| keep(&spec.bids[**at])).count();
+        let holds = taken.iter().all(|at| {
+            let bid = &spec.bids[*at];
+            let seats = spec.lots.iter().find(|lot| lot.code == bid.lot).unwrap().laureates;
+            count(&|other| other.candidate == bid.candidate) <= spec.cap
+                && count(&|other| other.lot == bid.lot) <= seats
+        });
+        let cost: u64 = taken.iter().map(|at| spec.bids[*at].cost).sum();
+        if holds && spec.envelope.is_none_or(|envelope| cost <= envelope) {
+            let value = (taken.iter().map(|at| places(*at)).sum(), taken.iter().map(|at| &spec.bids[*at].total).sum());
+            best = best.max(value);
         }
     }
-    let mut best = (0, Rational::ZERO);
-    go(spec, 0, &mut Vec::new(), &mut best);
     best
 }
 
+/// Candidates who order their lots, as the rules ask them to.
 fn random() -> impl Strategy<Value = AllocationSpec> {
-    let bids = proptest::collection::btree_map((0usize..4, 0usize..5), (1i64..100, 1u32..6, 1u64..50), 0..14);
-    (bids, proptest::collection::vec(1u32..4, 5), 0usize..4, proptest::option::of(0u64..150)).prop_map(
-        |(bids, places, cap, envelope)| {
-            let lots =
-                places.iter().enumerate().map(|(n, places)| Lot { code: format!("L{n}"), places: *places }).collect();
+    let bids = proptest::collection::btree_map((0usize..4, 0usize..5), (1i64..30, 1u64..50), 0..12);
+    let lots = proptest::collection::vec((1u32..4, 0usize..3), 5);
+    (bids, lots, 0usize..4, proptest::option::of(0u64..150), any::<u64>()).prop_map(
+        |(bids, lots, cap, envelope, order)| {
+            let lots = lots.iter().enumerate();
+            let lots = lots.map(|(n, (places, laureates))| Lot {
+                code: format!("L{n}"),
+                laureates: *laureates,
+                places: *places,
+            });
             let mut bids: Vec<Bid> = bids
                 .into_iter()
-                .map(|((c, l), (total, preference, cost))| {
+                .map(|((c, l), (total, cost))| {
+                    let preference = 1 + u32::try_from(((order >> (c * 8)) % 5 + l as u64 * 3) % 5).unwrap();
                     bid(&format!("C{c}"), &format!("L{l}"), 0, total, preference, cost)
                 })
                 .collect();
@@ -128,7 +173,7 @@ fn random() -> impl Strategy<Value = AllocationSpec> {
             for bid in &mut bids {
                 bid.rank = 1 + all.iter().filter(|other| other.lot == bid.lot && other.total > bid.total).count();
             }
-            AllocationSpec { lots, bids, cap, reserve: 2, envelope }
+            AllocationSpec { lots: lots.collect(), bids, cap, reserve: 2, envelope }
         },
     )
 }
@@ -144,23 +189,35 @@ proptest! {
     fn the_rules_are_kept_and_nobody_has_a_just_complaint(spec in random()) {
         let spec = AllocationSpec { envelope: None, ..spec };
         let found = spec.by_rank().unwrap();
-        let held = |candidate: &str| found.lots.iter().filter(|lot| lot.laureate.as_deref() == Some(candidate)).count();
+        let held = |candidate: &String| found.lots.iter().filter(|lot| lot.laureates.contains(candidate)).count();
         for bid in &spec.bids {
             prop_assert!(held(&bid.candidate) <= spec.cap);
             let lot = found.lots.iter().find(|lot| lot.lot == bid.lot).unwrap();
-            let laureate = lot.laureate.as_ref().map(|id| spec.bids.iter().find(|b| b.lot == bid.lot && b.candidate == *id).unwrap());
-            // Better placed than the laureate: then it holds a full cap of lots that it likes at least as much.
-            if laureate.is_none_or(|laureate| bid.rank < laureate.rank) {
+            let seats = spec.lots.iter().find(|lot| lot.code == bid.lot).unwrap().laureates;
+            prop_assert!(lot.laureates.len() <= seats);
+            if lot.laureates.contains(&bid.candidate) {
+                continue;
+            }
+            let of = |who: &String| spec.bids.iter().find(|b| b.lot == bid.lot && b.candidate == *who).unwrap().rank;
+            let free = lot.laureates.len() < seats && lot.vacancy != Some(Vacancy::Tied);
+            // A seat is free, or somebody less well placed has it: then one holds a full cap of lots that one likes at least as
+            // much. Two of one rank are never told apart: either both have a seat or each of them rejects it.
+            if free || lot.laureates.iter().any(|laureate| of(laureate) >= bid.rank) && seats > 0 {
                 let preferred = spec.bids.iter().filter(|b| {
                     b.candidate == bid.candidate
                         && b.preference <= bid.preference
-                        && found.lots.iter().any(|lot| lot.lot == b.lot && lot.laureate.as_ref() == Some(&b.candidate))
+                        && found.lots.iter().any(|lot| lot.lot == b.lot && lot.laureates.contains(&b.candidate))
                 });
                 prop_assert_eq!(preferred.count(), spec.cap);
             }
         }
         let mut turned = spec.clone();
         turned.bids.reverse();
-        prop_assert_eq!(turned.by_rank().unwrap(), found);
+        prop_assert_eq!(turned.by_rank().unwrap(), found.clone());
+        // In whichever order lots are looked at, and whatever candidates are called, the same win.
+        turned.lots.reverse();
+        let mut other = turned.by_rank().unwrap().lots;
+        other.reverse();
+        prop_assert_eq!(other, found.lots);
     }
 }

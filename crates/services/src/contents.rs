@@ -124,6 +124,15 @@ pub(crate) async fn load_deposit(
     })
 }
 
+/// What an applicant asks for, in cents.
+pub(crate) fn asked(definition: &CallDefinition, answers: &Answers) -> Option<i64> {
+    let amounts = definition.form.fields().filter(|f| matches!(f.kind, FieldKind::Amount { within_lot_ceiling: true }));
+    amounts.filter_map(|f| answers.get(&f.code)).find_map(|answer| match answer {
+        Answer::Amount(cents) => Some(*cents),
+        _ => None,
+    })
+}
+
 /// Reads answers at an instant: the valid ones, and what is wrong with the others.
 pub(crate) fn read_answers<'a>(
     definition: &CallDefinition,

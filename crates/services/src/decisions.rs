@@ -12,12 +12,10 @@ use ami_database::ConnectionTrait;
 use ami_database::calls::Call;
 use ami_database::rankings::{self as rows, SnapshotPlace};
 use ami_database::upsets::{self, Upsets};
-use ami_domain::answer::Answer;
 use ami_domain::award::{Opinion, Override, Rule};
 use ami_domain::call::CallDefinition;
 use ami_domain::decision::{Basis, Decision, DecisionError, DecisionKind, Ground, Proposal, Stale};
 use ami_domain::dossier::DossierStateName;
-use ami_domain::form::FieldKind;
 use ami_domain::ids::{CallId, DossierId, RankingId};
 use ami_domain::policy::{Action, acts, decide, permit};
 use jiff::Timestamp;
@@ -26,7 +24,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::contents::{Loaded, load_filed};
+use crate::contents::{asked, load_filed};
 use crate::{Actor, Arrival, Error, Kind, Result, about, awards, lock_dossier, rankings};
 
 /// A decision on a dossier.
@@ -179,7 +177,7 @@ pub async fn record_decision(
                 _ => None,
             };
             if proposal.kind == DecisionKind::Retained && proposal.amount_cents.is_none() {
-                proposal.amount_cents = filed.as_ref().and_then(asked);
+                proposal.amount_cents = filed.as_ref().and_then(|filed| asked(&filed.definition, &filed.answers));
             }
             let refused = |error| refusal(&call.definition, error);
             let proposal = proposal.check(state, ceiling, opinion.is_some()).map_err(refused)?;
@@ -290,16 +288,6 @@ pub async fn confirm_decision(
 async fn place(app: &Arrival, call: &Call, id: DossierId) -> Result<Option<(RankingId, Option<Opinion>)>> {
     let newest = rankings::newest_standings(app, call).await?;
     Ok(newest.map(|(ranking, places)| (ranking, places.get(&id).and_then(|place| Opinion::parse(&place.status)))))
-}
-
-/// What the applicant asks for, in cents.
-fn asked(filed: &Loaded) -> Option<i64> {
-    let amounts =
-        filed.definition.form.fields().filter(|f| matches!(f.kind, FieldKind::Amount { within_lot_ceiling: true }));
-    amounts.filter_map(|f| filed.answers.get(&f.code)).find_map(|answer| match answer {
-        Answer::Amount(cents) => Some(*cents),
-        _ => None,
-    })
 }
 
 fn refusal(call: &CallDefinition, error: DecisionError) -> Error {

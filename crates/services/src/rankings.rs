@@ -1,5 +1,6 @@
 //! Rankings: everything that goes in is kept with its hash, everything that comes out with its derivation.
 
+mod allocation;
 mod inputs;
 mod insights;
 mod print;
@@ -24,6 +25,10 @@ use crate::documents::NamedFile;
 use crate::part::{Page, Part};
 use crate::{Actor, Arrival, Error, Kind, Result, hold_call};
 
+pub use allocation::{
+    Allocated, AllocatedLot, AllocationView, Caps, Excluded, LotMove, Named, Simulation, show_allocation,
+    simulate_allocation,
+};
 pub use insights::{
     AdjustedView, AgreementView, ConcordanceView, Interval, JurorView, OutlyingView, RankInterval, RanksView,
     RobustnessView, SeverityView, WeightView,

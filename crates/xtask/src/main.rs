@@ -5,6 +5,7 @@
 //! (Debian, as root) and named otherwise; what could not run is listed last, and fails under `CI=true`.
 
 mod bench;
+mod garage;
 mod http;
 mod postgres;
 mod steps;
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Runs every check and test.
     Test,
+    /// Runs what takes too long for every change: the main path on Garage, 200 kills.
+    Accept,
     /// Writes the generated files again: the API's description and the tables of the policy and of the routes.
     Generate,
     /// Prints the scoring engine's times, beside those of the field's packages where a Python has them.
@@ -43,6 +46,7 @@ enum Timed {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test => steps::test(),
+        Command::Accept => steps::accept(),
         Command::Generate => steps::generate(),
         Command::Bench { what: None } => bench::bench(),
         Command::Bench { what: Some(Timed::Http(args)) } => http::bench(&args),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::garage::{self, Garage};
 use crate::postgres::{self, Cluster};
 
 /// Debian packages that the tests need, by the program that shows that they are there.
@@ -13,6 +14,8 @@ const PACKAGES: [(&str, &str); 3] =
 /// What looks at dependencies, built once into cargo's own folder of programs.
 const DENY: (&str, &str) = ("deny", "^0.20");
 const MACHETE: (&str, &str) = ("machete", "^0.9");
+/// Tests whose application takes the storage that the environment names.
+const ON_STORAGE: [&str; 6] = ["path", "filed", "together", "once", "applicant", "stale"];
 /// Names a clone of the database of known vulnerabilities.
 const ADVISORY_DB: &str = "AMI_ADVISORY_DB";
 /// The accessibility checker, from the npm registry.
@@ -234,6 +237,33 @@ fn run(parts: &mut Parts) -> Result<Vec<String>, String> {
     parts.step("tests, run", &mut tests)?;
     drop(cluster);
     Ok(not_run)
+}
+
+/// `cargo xtask accept`: what takes too long for every change. Garage is the storage, and the program is killed 200 times.
+pub(crate) fn accept() -> Result<(), String> {
+    let started = Instant::now();
+    let mut parts = Parts::default();
+    let outcome = accept_parts(&mut parts);
+    parts.print(started.elapsed());
+    outcome
+}
+
+fn accept_parts(parts: &mut Parts) -> Result<(), String> {
+    let binaries = postgres::binaries().ok_or("PostgreSQL is not installed")?;
+    let garage = Garage::start(garage::program(&root().join("target"))?)?;
+    let cluster = Cluster::start(&binaries)?;
+    // The same features as everywhere, so that nothing is built again.
+    let tests = |named: &[&str]| {
+        let mut tests = cargo(&["test", "--workspace", "--quiet", "--no-fail-fast"]);
+        for name in named {
+            tests.args(["--test", name]);
+        }
+        tests.env("AMI_TEST_POSTGRES_URL", cluster.url());
+        tests
+    };
+    let variables = garage.variables.iter().map(|(name, value)| (*name, value.as_str()));
+    parts.step("tests on Garage", tests(&ON_STORAGE).envs(variables))?;
+    parts.step("200 kills", tests(&["crash"]).env("AMI_TEST_KILLS", "200"))
 }
 
 /// `cargo xtask generate`.

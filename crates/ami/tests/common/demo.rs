@@ -1,7 +1,7 @@
 //! The demonstration, running as a process of its own.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -16,8 +16,14 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn start(data: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ami"))
-            .args(["demo", "--port", "0", "--data"])
+        Self::start_in(data, &["env"])
+    }
+
+    /// The same, by a command that ends by becoming the one that it is given.
+    pub(crate) fn start_in(data: &Path, command: &[&str]) -> Self {
+        let mut process = Command::new(command[0])
+            .args(&command[1..])
+            .args([env!("CARGO_BIN_EXE_ami"), "demo", "--port", "0", "--data"])
             .arg(data)
             .env("AMI_LOG", "error")
             .stdout(Stdio::piped())
@@ -30,13 +36,23 @@ impl Demo {
                 break;
             }
         }
-        let path = data.join("demo.json");
+        let root = PathBuf::from(format!("/proc/{}/root", process.id()));
+        let path = root.join(data.strip_prefix("/").unwrap()).join("demo.json");
         let started = std::time::Instant::now();
         while !path.exists() {
             assert!(started.elapsed().as_secs() < 30, "demo.json was not written");
             std::thread::yield_now();
         }
         Self { process, _output: lines, ready: serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The file system as the process sees it.
+    pub(crate) fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.process.id()).into()
     }
 
     /// `kill -9`.

@@ -4,6 +4,7 @@
 
 mod described;
 pub(crate) mod jury;
+pub(crate) mod line;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +51,8 @@ pub(crate) struct Got {
     pub(crate) etag: Option<String>,
     /// `Content-Disposition`.
     pub(crate) disposition: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -137,20 +140,20 @@ async fn create_postgres(how: &str) -> String {
 impl World {
     /// An empty installation, and the demonstration call in draft, not yet known to it.
     pub(crate) async fn new(database: &str) -> Self {
-        Self::with_storage(database, storage()).await
+        Self::with(database, |_| {}).await
     }
 
-    /// The same, with this S3 service; the embedded one without.
-    pub(crate) async fn with_storage(database: &str, storage: Option<StorageSettings>) -> Self {
+    /// The same, with other settings than those of tests.
+    pub(crate) async fn with(database: &str, alter: impl FnOnce(&mut Checked)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = match database {
             "postgres" => fresh_postgres().await,
             _ => format!("sqlite://{}?mode=rwc", folder.path().join("ami.sqlite").display()),
         };
-        let config = Checked {
+        let mut config = Checked {
             data: folder.path().to_owned(),
             database_url: Secret::new(database_url),
-            storage,
+            storage: storage(),
             public_url: "http://localhost".into(),
             address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
@@ -161,8 +164,9 @@ impl World {
             scanner: Scanner::none(),
             metrics: None,
         };
+        alter(&mut config);
         let clock = Clock::manual("2027-01-10T09:00:00Z".parse().unwrap());
-        let settings = Settings { public_url: "http://localhost".into(), confirm_email: true, demonstration: true };
+        let settings = Settings { public_url: config.public_url.clone(), confirm_email: true, demonstration: true };
         let Running { app, embedded } = server::open(&config, clock.clone(), settings).await.unwrap();
         let crew = server::crew(&app, &config).unwrap();
         let http = HttpSettings { address: config.address, port: 0 };
@@ -231,8 +235,9 @@ impl World {
         assert_ne!(answer.status(), Status::InternalServerError, "{method} {path}");
         let etag = answer.headers().get_one("ETag").map(str::to_owned);
         let disposition = answer.headers().get_one("Content-Disposition").map(str::to_owned);
+        let retry_after = answer.headers().get_one("Retry-After").and_then(|seconds| seconds.parse().ok());
         described::assert_described(method, path, status, answer.content_type().as_ref());
-        Got { status, etag, disposition, bytes: answer.into_bytes().await.unwrap_or_default() }
+        Got { status, etag, disposition, retry_after, bytes: answer.into_bytes().await.unwrap_or_default() }
     }
 
     pub(crate) async fn get(&self, who: &Person, path: &str) -> Got {

@@ -5,7 +5,7 @@ use ami_domain::text;
 use ami_services::Error;
 use ami_services::decisions::{self as taken, DecisionLine, DecisionView};
 use ami_services::documents::NamedFile;
-use ami_services::rankings::{self as services, RankingSummary, RankingView};
+use ami_services::rankings::{self as services, AllocationView, RankingSummary, RankingView, Simulation};
 use rocket::http::ContentType;
 use rocket::request::FromParam;
 use rocket::{Route, State, get, post, put, routes};
@@ -20,7 +20,7 @@ use crate::guards::{Arrived, Body, Id, IfMatch, Listed, Who};
 use crate::kept::{Given, Kept, Made};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![compute, list, show, pdf, figure, decide, decision, confirm, decisions, csv, xlsx]
+    routes![compute, list, show, pdf, figure, allocation, simulate, decide, decision, confirm, decisions, csv, xlsx]
 }
 
 /// An id followed by `.pdf`.
@@ -104,6 +104,20 @@ async fn figure(app: &Arrived, who: Who, id: Id, lot: &str, figure: &str) -> Res
         kind: ContentType::SVG,
         inline: false,
     })
+}
+
+/// Who would be laureate of which lot by the rules, step by step, beside the best that could be had.
+#[utoipa::path(tag = "classements", params(("code" = String, Path)), responses((status = 200, body = AllocationView), (status = 409, body = crate::answer::ProblemBody)))]
+#[get("/calls/<code>/allocation")]
+async fn allocation(app: &Arrived, who: Who, code: &str) -> Api<AllocationView> {
+    Ok(Answer::ok(services::show_allocation(app, who.actor(), code).await?))
+}
+
+/// The same, if something were otherwise: weights, thresholds, limits, envelope, withdrawals, recusals. Nothing is kept.
+#[utoipa::path(tag = "classements", params(("code" = String, Path)), request_body = Simulation, responses((status = 200, body = AllocationView), (status = 409, body = crate::answer::ProblemBody)))]
+#[post("/calls/<code>/simulations", data = "<body>")]
+async fn simulate(app: &Arrived, who: Who, code: &str, body: Body<Simulation>) -> Api<AllocationView> {
+    Ok(Answer::ok(services::simulate_allocation(app, who.actor(), code, body.0).await?))
 }
 
 /// Records a decision.

@@ -1,6 +1,7 @@
 //! The pages: rendered on the server, whole without JavaScript. Each handler calls one use case and fills one template.
 
 mod account;
+mod allocation;
 mod api;
 mod applicant;
 mod assignments;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(jury::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());
+    all.extend(allocation::routes());
     all.extend(assignments::routes());
     all
 }

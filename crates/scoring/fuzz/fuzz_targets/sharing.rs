@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, arbitrary::Arbitrary)]
 struct Input {
-    lots: Vec<(u8, u32)>,
+    lots: Vec<(u8, u8, u32)>,
     bids: Vec<(u8, u8, u8, i64, u8, u64)>,
     cap: u8,
     reserve: u8,
@@ -39,7 +39,11 @@ fn allocate(input: &Input) {
             .lots
             .iter()
             .take(6)
-            .map(|(code, places)| Lot { code: format!("L{}", code % 8), places: *places })
+            .map(|(code, laureates, places)| Lot {
+                code: format!("L{}", code % 8),
+                laureates: usize::from(laureates % 4),
+                places: *places,
+            })
             .collect(),
         bids: input.bids.iter().take(16).map(bid).collect(),
         cap: usize::from(input.cap % 4),
@@ -51,9 +55,11 @@ fn allocate(input: &Input) {
         assert!(spec.envelope.is_none_or(|envelope| found.cost <= envelope));
         let mut held: BTreeMap<&str, usize> = BTreeMap::new();
         for outcome in &found.lots {
-            assert_eq!(outcome.laureate.is_none(), outcome.vacancy.is_some());
+            let seats = spec.lots.iter().find(|lot| lot.code == outcome.lot).unwrap().laureates;
+            assert!(outcome.laureates.len() <= seats);
+            assert_eq!(outcome.laureates.len() < seats, outcome.vacancy.is_some());
             assert!(outcome.reserve.len() <= spec.reserve);
-            if let Some(laureate) = &outcome.laureate {
+            for laureate in &outcome.laureates {
                 assert!(spec.bids.iter().any(|bid| bid.candidate == *laureate && bid.lot == outcome.lot));
                 assert!(!outcome.reserve.contains(laureate));
                 *held.entry(laureate).or_default() += 1;
@@ -61,7 +67,7 @@ fn allocate(input: &Input) {
         }
         assert!(held.values().all(|held| *held <= spec.cap));
         for step in &found.steps {
-            let _ = step.french();
+            let _ = step.french(str::to_owned);
         }
         if let Ok(after) = spec.without("C0", None).by_rank() {
             let _ = found.moves(&after);

@@ -20,21 +20,21 @@ use crate::filed::Filings;
 use crate::{Arrival, Error, Result};
 
 /// Everything that the result depends on. Its JSON is what the snapshot's hash is of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Inputs {
     call: String,
     version: i64,
-    grid: Grid,
+    pub(super) grid: Grid,
     /// Of the jurors who count more than once, by label.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) voices: BTreeMap<String, u32>,
     pub(super) dossiers: Vec<InputDossier>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct InputDossier {
     pub(super) number: String,
-    lot: String,
+    pub(super) lot: String,
     ballots: BTreeMap<String, BTreeMap<String, i64>>,
     /// The criteria on which a juror abstains, by label.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -114,6 +114,12 @@ pub(super) async fn gather(app: &Arrival, call: &Call) -> Result<(Inputs, BTreeM
 }
 
 impl Inputs {
+    /// Takes a juror's marks on a dossier away; false when there are none.
+    pub(super) fn exclude(&mut self, number: &str, juror: &str) -> bool {
+        let dossier = self.dossiers.iter_mut().find(|d| d.number == number);
+        dossier.is_some_and(|dossier| dossier.ballots.remove(juror).is_some())
+    }
+
     /// The engine's table of one lot, or of all of them.
     pub(super) fn marks(&self, engine: &Arc<scoring::Grid>, lot: Option<&str>) -> Result<Marks> {
         let mut table = Marks::builder(engine.clone());
@@ -136,8 +142,7 @@ impl Inputs {
     }
 }
 
-fn threshold(threshold: &Threshold) -> Result<scoring::Threshold> {
-    let minimum = Rational::new(threshold.below.0, 100).unwrap_or(Rational::ZERO);
+fn threshold(threshold: &Threshold, minimum: Rational) -> Result<scoring::Threshold> {
     match &threshold.on {
         Measure::Total => Ok(scoring::Threshold::Total { minimum }),
         Measure::Group(code) => Ok(scoring::Threshold::Points { code: code.clone(), minimum }),
@@ -169,6 +174,12 @@ const fn aggregation(aggregation: &Aggregation) -> scoring::Aggregation {
 
 /// The call's grid as the engine reads it.
 pub(super) fn engine_grid(grid: &Grid) -> Result<scoring::Grid> {
+    let minimum = |t: &Threshold| Rational::new(t.below.0, 100).unwrap_or(Rational::ZERO);
+    engine_grid_from(grid, &grid.thresholds.iter().map(minimum).collect::<Vec<_>>())
+}
+
+/// The same, with other values of its thresholds, in their order.
+pub(super) fn engine_grid_from(grid: &Grid, minima: &[Rational]) -> Result<scoring::Grid> {
     let criterion = |c: &ami_domain::grid::Criterion| scoring::Criterion { code: c.code.clone(), weight: c.weight };
     let group = |g: &ami_domain::grid::Group| scoring::Group {
         code: g.code.clone(),
@@ -182,7 +193,12 @@ pub(super) fn engine_grid(grid: &Grid) -> Result<scoring::Grid> {
         min_jurors: grid.min_jurors.max(1),
         aggregation: aggregation(&grid.aggregation),
         groups: grid.groups.iter().map(group).collect(),
-        thresholds: grid.thresholds.iter().map(threshold).collect::<Result<_>>()?,
+        thresholds: grid
+            .thresholds
+            .iter()
+            .zip(minima)
+            .map(|(t, minimum)| threshold(t, minimum.clone()))
+            .collect::<Result<_>>()?,
         ties: grid.ties.iter().filter_map(breaker).collect(),
     };
     Ok(scoring::Grid::new(spec).map_err(Error::internal)?.with_min_marks(grid.min_marks()))
