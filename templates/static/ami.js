@@ -214,6 +214,7 @@ const sendInParts = (form, file) => {
       throw answer.body.detail ?? null;
     }
   };
+  const resumed = () => { say(state, "Envoi suspendu. Ce qui est envoyé est gardé deux heures."); return rest(0); };
   const run = async () => {
     const upload = await begin();
     const count = Math.ceil(file.size / upload.part_size);
@@ -222,7 +223,7 @@ const sendInParts = (form, file) => {
       if (received.has(n)) continue;
       const start = (n - 1) * upload.part_size;
       for (;;) {
-        if (paused) { say(state, "Envoi suspendu. Ce qui est envoyé est gardé deux heures."); await rest(0); continue; }
+        if (paused) { await resumed(); continue; }
         const answer = await put(upload.urls.get(n) ?? `/api/v1/uploads/${upload.id}/parts/${n}`, file.slice(start, start + upload.part_size), start);
         if (answer.status >= 200 && answer.status < 300) break;
         if (paused) continue;
@@ -237,6 +238,7 @@ const sendInParts = (form, file) => {
         throw detailOf(answer.responseText);
       }
     }
+    while (paused) await resumed();
     pause.hidden = true;
     await complete(upload.id);
   };

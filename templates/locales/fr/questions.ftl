@@ -2,7 +2,7 @@
 menu-questions = Questions
 questions-title = Questions et réponses
 questions-none = Aucune réponse n'est encore publiée.
-questions-until = Vous pouvez poser une question jusqu'au { $until }. Votre nom n'est montré à personne ; la réponse est publiée ici, pour tous.
+questions-until = Vous pouvez poser une question jusqu'au { $until }. Votre nom n'est montré à personne ; la réponse est publiée sur la page de l'appel, pour tous.
 questions-ask = Poser une question
 questions-yours = Vos questions
 questions-waiting = En attente de réponse
