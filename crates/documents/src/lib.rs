@@ -1,4 +1,4 @@
-//! Files for people: PDF, XLSX, CSV, from plain structs whose sentences are already written.
+//! Files for people: PDF, XLSX, CSV, iCalendar, from plain structs whose sentences are already written.
 //!
 //! Knows no database and no clock. To add a document: a struct of what it shows in a module of its own, a function that draws it
 //! with the `canvas` module, and a test that reads its text back.
@@ -9,6 +9,7 @@ mod canvas;
 mod figure;
 mod file;
 mod fonts;
+mod icalendar;
 mod outline;
 mod page;
 mod pdf;
@@ -23,6 +24,7 @@ use thiserror::Error;
 pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
 pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
+pub use icalendar::{CalendarDocument, CalendarEvent, When, icalendar};
 pub use ranking::{
     Beside, CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, Robustness, Statistics,
     ThresholdLine, ranking_pdf,

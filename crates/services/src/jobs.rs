@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use crate::outbox::{self, Transport};
-use crate::{App, Arrival, Error, Result, Work, installation, uploads};
+use crate::{App, Arrival, Error, Result, Work, installation, reminders, uploads};
 
 /// How long a server is believed to live that says nothing. Servers' clocks must agree better than that.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -49,17 +49,20 @@ pub enum Kind {
     Mail,
     /// What is kept for a while only is forgotten, every hour. Done twice, it finds nothing.
     Sweep,
+    /// The members of a draft are reminded of the closing. Its message is written with its end: done twice, it says it once.
+    Remind,
     /// A file that came in parts is checked, which its request has begun. Its job has the upload's id. Done twice, it finds a piece.
     Upload,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Mail, Self::Sweep, Self::Upload];
+    const ALL: [Self; 4] = [Self::Mail, Self::Sweep, Self::Remind, Self::Upload];
 
     const fn code(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Sweep => "sweep",
+            Self::Remind => "remind",
             Self::Upload => "upload",
         }
     }
@@ -67,7 +70,7 @@ impl Kind {
     /// How many a server does at once.
     const fn at_once(self) -> usize {
         match self {
-            Self::Mail => 8,
+            Self::Mail | Self::Remind => 8,
             Self::Sweep => 1,
             Self::Upload => 2,
         }
@@ -78,7 +81,7 @@ impl Kind {
         match self {
             Self::Mail => 14,
             Self::Sweep => i64::MAX,
-            Self::Upload => 10,
+            Self::Remind | Self::Upload => 10,
         }
     }
 
@@ -86,7 +89,7 @@ impl Kind {
     fn delay(self, attempts: i64) -> SignedDuration {
         let most = match self {
             Self::Mail => 24 * 60,
-            Self::Sweep | Self::Upload => 60,
+            Self::Sweep | Self::Remind | Self::Upload => 60,
         };
         let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(u32::MAX));
         SignedDuration::from_mins(minutes.min(most))
@@ -244,7 +247,7 @@ async fn carry_out(app: App, crew: Crew, kind: Kind, job: Job, _place: OwnedSema
         }
     };
     for _ in 0..WRITTEN_DOWN {
-        match conclude(&app.now(), kind, claim, &ended).await {
+        match conclude(&app.now(), kind, &job, &ended).await {
             Ok(true) => return,
             Ok(false) => {
                 tracing::warn!(job = %claim.job, kind = kind.code(), "somebody else took this job over");
@@ -275,12 +278,14 @@ async fn handle(app: &App, crew: &Crew, kind: Kind, job: &Job) -> Ended {
     match kind {
         Kind::Mail => outbox::send(app, crew, job.claim).await,
         Kind::Sweep => sweep(&app.now()).await.map_or_else(Ended::from, |()| Ended::Done),
+        Kind::Remind => Ended::Done,
         Kind::Upload => uploads::check_again(&app.now(), job.claim.job).await,
     }
 }
 
 /// Writes down how a job ended, with what follows; `false` when somebody else has it.
-async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Result<bool> {
+async fn conclude(app: &Arrival, kind: Kind, job: &Job, ended: &Ended) -> Result<bool> {
+    let claim = job.claim;
     let ended = match ended {
         Ended::Later(error) if claim.attempt >= kind.most_attempts() => Ended::Never(error.clone()),
         other => other.clone(),
@@ -288,9 +293,9 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
     if let Ended::Later(error) | Ended::Never(error) = &ended {
         tracing::warn!(job = %claim.job, kind = kind.code(), attempt = claim.attempt, error, "a job did not succeed");
     }
-    app.write(None, (kind, claim, ended), |work, (kind, claim, ended)| {
+    app.write(None, (kind, job.clone(), ended), |work, (kind, job, ended)| {
         Box::pin(async move {
-            let (tx, now) = (work.tx, work.at());
+            let (tx, now, claim) = (work.tx, work.at(), &job.claim);
             let held = match ended {
                 Ended::Done => rows::finish(tx, claim, None, now).await?,
                 Ended::Later(error) => {
@@ -306,8 +311,9 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
                     Kind::Sweep if *ended == Ended::Done => {
                         next_sweep(work, now.checked_add(SWEPT).map_err(Error::internal)?).await?;
                     }
+                    Kind::Remind if *ended == Ended::Done => reminders::remind(work, &job.arguments).await?,
                     Kind::Upload if matches!(ended, Ended::Never(_)) => uploads::give_up(work, claim.job).await?,
-                    Kind::Sweep | Kind::Upload => {}
+                    Kind::Sweep | Kind::Remind | Kind::Upload => {}
                 }
             }
             Ok(held)
@@ -326,8 +332,9 @@ async fn next_sweep(work: &Work<'_>, at: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what is kept for a while only.
+/// Forgets what is kept for a while only, and looks for drafts that have no reminder.
 async fn sweep(app: &Arrival) -> Result<()> {
+    reminders::schedule(app).await?;
     let before = |kept: SignedDuration| app.at.checked_sub(kept).map_err(Error::internal);
     app.write(None, (before(KEYS_KEPT)?, before(READINGS_KEPT)?, before(KEPT)?), |work, &(keys, readings, other)| {
         Box::pin(async move {

@@ -2,19 +2,21 @@
 
 use ami_services::accounts::{self, LinkState};
 use ami_services::questions::{self, PublishedQuestion};
-use ami_services::{Error, Kind, calls, dossiers, members, organisations, outbox, sheets};
-use rocket::http::{CookieJar, Status};
+use ami_services::{Error, Kind, calendars, calls, dossiers, members, organisations, outbox, sheets};
+use rocket::http::{ContentType, Cookie, CookieJar, SameSite, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
-use super::{Ctx, Html, is_of_form, listed};
+use super::{Ctx, Html, PageError, is_of_form, listed};
+use crate::answer::Download;
 use crate::guards::{Peer, Stranger, Who, remember};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
         home,
         call,
+        calendar,
         sign_in,
         sign_in_now,
         sign_out,
@@ -62,6 +64,14 @@ async fn call(ctx: Ctx<'_>, code: &str) -> Html {
     ctx.page("call", &call_body(&call, &questions, officer)?)
 }
 
+/// Its dates, for people's own calendars.
+#[get("/appels/<code>/calendrier.ics")]
+async fn calendar(ctx: Ctx<'_>, code: &str) -> Result<Download, PageError> {
+    let file = calendars::call_calendar(ctx.app, ctx.who.actor(), code).await?;
+    let kind = ContentType::new("text", "calendar").with_params(("charset", "utf-8"));
+    Ok(Download { bytes: file.bytes, name: file.name, kind, inline: false })
+}
+
 fn call_body(call: &calls::CallView, questions: &[PublishedQuestion], officer: bool) -> Result<Value, Error> {
     let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
     let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
@@ -87,6 +97,27 @@ fn safe_target(to: &str) -> String {
     }
 }
 
+/// Where somebody was going who had no account, or no organisation, yet.
+const TOWARDS: &str = "ami_towards";
+
+/// Keeps in the browser where somebody was going, for the days that a sign-up may take.
+pub(super) fn keep_towards(cookies: &CookieJar<'_>, to: String, secure: bool) {
+    let kept = Cookie::build((TOWARDS, to)).path("/").http_only(true).secure(secure);
+    cookies.add(kept.same_site(SameSite::Lax).max_age(rocket::time::Duration::days(7)));
+}
+
+/// Where they were going; nothing keeps them from going elsewhere.
+pub(super) fn towards(cookies: &CookieJar<'_>) -> String {
+    safe_target(cookies.get(TOWARDS).map_or("", Cookie::value))
+}
+
+/// They have arrived.
+pub(super) fn arrived(cookies: &CookieJar<'_>) {
+    if cookies.get(TOWARDS).is_some() {
+        cookies.remove(Cookie::build(TOWARDS).path("/"));
+    }
+}
+
 #[get("/connexion?<vers>")]
 fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
     sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), "", &json!([]))
@@ -97,7 +128,10 @@ async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, for
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
-            let to = safe_target(form.get("to"));
+            let to = match form.get("to") {
+                "" => towards(cookies),
+                to => safe_target(to),
+            };
             if form.has("kept") {
                 let signed = accounts::authenticate(ctx.app, &tokens.access_token).await?;
                 let ctx = Ctx { who: Who(signed), ..ctx };
