@@ -50,6 +50,7 @@ impl Things {
             .replace("<signatory>", NOBODY)
             .replace("<lot>", "ALI-01")
             .replace("<figure>", "ranks.svg")
+            .replace("<number>", "1")
             .replace("<path>", "none.css")
     }
 }
@@ -59,6 +60,9 @@ impl Things {
     fn body(&self, route: &str) -> Value {
         match route.trim_start_matches("/api/v1") {
             "/calls/<code>/assignments" => json!({ "seat": self.seat, "add": [self.dossier] }),
+            "/calls/<code>/questions" => json!({ "text": "Peut-on candidater à deux ?" }),
+            "/questions/<id>/answer" => json!({ "answer": "Oui." }),
+            "/dossiers/<id>/uploads" => json!({ "slot": "P02", "name": "a.pdf", "size": 5 }),
             "/calls/<code>/dossiers" => json!({ "organisation_id": self.organisation, "lot": "ALI-02" }),
             "/calls/<code>/seats" => json!({
                 "name": "Juré", "email": "invitee@demonstration.example", "college": "experts", "voice": "consultative",
@@ -88,6 +92,7 @@ impl Things {
     fn form(&self, route: &str) -> String {
         let newcomer = &self.newcomers[1];
         match route {
+            "/appels/<code>/question" => "text=Peut-on+candidater+%C3%A0+deux+%3F".into(),
             "/appels/<code>/candidater" => format!("organisation={}&lot=ALI-03", self.organisation),
             "/compte/nom" => "name=Encore+un+nom".into(),
             "/connexion" => "email=personne%40demonstration.example&password=non".into(),

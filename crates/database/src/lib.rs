@@ -27,10 +27,12 @@ pub mod mails;
 pub mod objects;
 pub mod organisations;
 pub mod places;
+pub mod questions;
 pub mod rankings;
 mod reader;
 pub mod reopenings;
 pub mod sign_ins;
+pub mod uploads;
 pub mod upsets;
 mod writer;
 

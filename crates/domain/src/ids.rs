@@ -83,4 +83,8 @@ typed_ids! {
     LetterId;
     /// Somebody who signs letters.
     SignatoryId;
+    /// A file on its way in, in parts.
+    UploadId;
+    /// A question on a call.
+    QuestionId;
 }

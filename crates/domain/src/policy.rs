@@ -247,6 +247,9 @@ pub fn decide(action: Action, actor: Option<&Actor>, subject: &Subject) -> Resul
     }
     match action {
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
+        // Until when is the calendar's own rule, to the tick.
+        Action::AskQuestion => when(matches!(phase, Some(Phase::Upcoming | Phase::Open)), Denial::NotNow),
+        Action::AnswerQuestion => known(standing.officer),
         Action::CreateCall => when(standing.administrator, Denial::NotYours),
         Action::EraseDossier => {
             when(standing.administrator, Denial::Hidden)?;

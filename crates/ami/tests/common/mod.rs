@@ -102,6 +102,7 @@ fn storage() -> Option<StorageSettings> {
         access_key: read("ACCESS_KEY").unwrap(),
         secret_key: Secret::new(read("SECRET_KEY").unwrap()),
         path_style: true,
+        browser_endpoint: None,
     })
 }
 

@@ -9,7 +9,10 @@ mod exports;
 mod forms;
 mod jury;
 mod letters;
+mod questions;
 mod rankings;
+mod receipts;
+mod uploads;
 
 use ami_services::{Error, Kind};
 use rocket::http::{ContentType, Status};
@@ -51,6 +54,8 @@ type Api<T> = Result<Answer<T>, ApiError>;
         letters::write, letters::of_deliberation, letters::notify, letters::write_some, letters::of_call, letters::show,
         letters::correct, letters::approve, letters::pdf, letters::deliver, letters::signatories, letters::add_signatory,
         letters::end_signatory, letters::own, letters::choose, letters::explanation, letters::explanation_pdf,
+        questions::ask, questions::published, questions::own, questions::asked, questions::answer,
+        receipts::verify, uploads::begin, uploads::part, uploads::show, uploads::complete,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -72,7 +77,10 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(forms::routes());
     all.extend(jury::routes());
     all.extend(letters::routes());
+    all.extend(questions::routes());
     all.extend(rankings::routes());
+    all.extend(receipts::routes());
+    all.extend(uploads::routes());
     all
 }
 

@@ -12,10 +12,13 @@ mod jury;
 mod letters;
 mod officer;
 mod public;
+mod questions;
 mod reading;
+mod receipts;
 mod sections;
 mod sheet;
 
+use ami_services::verification::key_set;
 use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
@@ -24,6 +27,7 @@ use rocket::{Catcher, Route, catch, catchers, get, routes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::answer::ApiError;
 use crate::guards::{Arrived, Who};
 use crate::kept::{Given, Kept, Made};
 
@@ -37,7 +41,9 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(sections::routes());
+    all.extend(questions::routes());
     all.extend(reading::routes());
+    all.extend(receipts::routes());
     all.extend(deliberations::routes());
     all.extend(exports::routes());
     all.extend(jury::routes());
@@ -337,8 +343,8 @@ async fn ready(app: &Arrived) -> (Status, &'static str) {
 }
 
 #[get("/.well-known/jwks.json")]
-fn jwks(app: &Arrived) -> (ContentType, String) {
-    (ContentType::JSON, app.keys.jwks().to_string())
+async fn jwks(app: &Arrived) -> Result<(ContentType, String), ApiError> {
+    Ok((ContentType::JSON, key_set(app).await?.to_string()))
 }
 
 /// A static file; its address changes with its contents.

@@ -1,19 +1,22 @@
 //! Pages for everyone: calls, accounts, notices.
 
 use ami_services::accounts::{self, LinkState};
-use ami_services::{Error, Kind, calls, dossiers, members, organisations, outbox, sheets};
-use rocket::http::{CookieJar, Status};
+use ami_services::questions::{self, PublishedQuestion};
+use ami_services::{Error, Kind, calendars, calls, dossiers, members, organisations, outbox, sheets};
+use rocket::http::{ContentType, Cookie, CookieJar, SameSite, Status};
 use rocket::{Route, get, post, routes};
 use serde_json::{Value, json};
 
 use super::forms::Fields;
-use super::{Ctx, Html, is_of_form, listed};
+use super::{Ctx, Html, PageError, is_of_form, listed};
+use crate::answer::Download;
 use crate::guards::{Peer, Stranger, Who, remember};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
         home,
         call,
+        calendar,
         sign_in,
         sign_in_now,
         sign_out,
@@ -47,22 +50,37 @@ async fn home(ctx: Ctx<'_>) -> Html {
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
     if ctx.is_visitor() {
         let (stamp, call) = calls::show_public(ctx.app, code).await?;
-        return ctx.kept_page(stamp, "call", async { Ok(call) }, |call| call_body(&call, false)).await;
+        let (asked, questions) = questions::list_published(ctx.app, None, code).await?;
+        let (stamp, open) = (format!("{stamp} {asked}"), questions::takes_questions(&call));
+        let name = format!("{stamp} {open}");
+        return ctx.kept_page(name, "call", async { Ok(call) }, move |call| call_body(&call, &questions, false)).await;
     }
     let call = calls::show_call(ctx.app, ctx.who.actor(), code).await?;
     let officer = match ctx.who.0.as_ref() {
         Some(signed) => accounts::show_me(ctx.app, signed).await?.officer_of.contains(&call.definition.code),
         None => false,
     };
-    ctx.page("call", &call_body(&call, officer)?)
+    let (_, questions) = questions::list_published(ctx.app, ctx.who.actor(), code).await?;
+    ctx.page("call", &call_body(&call, &questions, officer)?)
 }
 
-fn call_body(call: &calls::CallView, officer: bool) -> Result<Value, Error> {
+/// Its dates, for people's own calendars.
+#[get("/appels/<code>/calendrier.ics")]
+async fn calendar(ctx: Ctx<'_>, code: &str) -> Result<Download, PageError> {
+    let file = calendars::call_calendar(ctx.app, ctx.who.actor(), code).await?;
+    let kind = ContentType::new("text", "calendar").with_params(("charset", "utf-8"));
+    Ok(Download { bytes: file.bytes, name: file.name, kind, inline: false })
+}
+
+fn call_body(call: &calls::CallView, questions: &[PublishedQuestion], officer: bool) -> Result<Value, Error> {
     let places = call.definition.lots.iter().try_fold(0_i64, |sum, lot| sum.checked_add(lot.capacity));
     let total = places.ok_or(Error::new(Kind::Conflict, "sum-too-large"))?;
     let draft_notice =
         call.definition.text("remedies", &[("tribunal", &call.definition.rules.court)]).unwrap_or_default();
-    Ok(json!({ "call": call, "officer": officer, "places": total, "remedies": draft_notice }))
+    let asks = questions::takes_questions(call);
+    Ok(json!({
+        "call": call, "officer": officer, "places": total, "remedies": draft_notice, "questions": questions, "asks": asks,
+    }))
 }
 
 /// The page to sign in; `kept` is a form that waits for it, to be sent to `to`.
@@ -79,6 +97,27 @@ fn safe_target(to: &str) -> String {
     }
 }
 
+/// Where somebody was going who had no account, or no organisation, yet.
+const TOWARDS: &str = "ami_towards";
+
+/// Keeps in the browser where somebody was going, for the days that a sign-up may take.
+pub(super) fn keep_towards(cookies: &CookieJar<'_>, to: String, secure: bool) {
+    let kept = Cookie::build((TOWARDS, to)).path("/").http_only(true).secure(secure);
+    cookies.add(kept.same_site(SameSite::Lax).max_age(rocket::time::Duration::days(7)));
+}
+
+/// Where they were going; nothing keeps them from going elsewhere.
+pub(super) fn towards(cookies: &CookieJar<'_>) -> String {
+    safe_target(cookies.get(TOWARDS).map_or("", Cookie::value))
+}
+
+/// They have arrived.
+pub(super) fn arrived(cookies: &CookieJar<'_>) {
+    if cookies.get(TOWARDS).is_some() {
+        cookies.remove(Cookie::build(TOWARDS).path("/"));
+    }
+}
+
 #[get("/connexion?<vers>")]
 fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
     sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), "", &json!([]))
@@ -89,7 +128,10 @@ async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, for
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
-            let to = safe_target(form.get("to"));
+            let to = match form.get("to") {
+                "" => towards(cookies),
+                to => safe_target(to),
+            };
             if form.has("kept") {
                 let signed = accounts::authenticate(ctx.app, &tokens.access_token).await?;
                 let ctx = Ctx { who: Who(signed), ..ctx };

@@ -125,6 +125,10 @@ macro_rules! actions {
 actions! {
     /// Read a call's public page.
     ReadCall => "call.read", CallId;
+    /// Ask a question on a call.
+    AskQuestion => "question.ask", CallId;
+    /// Read the questions on a call, and answer them.
+    AnswerQuestion => "question.answer", CallId;
     /// Write a new call.
     CreateCall => "call.create", ();
     /// Move a call to its next state, publication included.

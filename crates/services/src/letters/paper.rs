@@ -175,6 +175,7 @@ pub(super) async fn issue(work: &Work<'_>, letter: &Letter) -> Result<()> {
         id: work.id(),
         kind: DocumentKind::Letter,
         name,
+        number: None,
         media_type: "application/pdf".into(),
         record: serde_json::to_string(&record).map_err(Error::internal)?,
     };
