@@ -107,6 +107,29 @@ impl MigratorTrait for Migrator {
                 text: Text::Both(include_str!("m20261125_000015_lists.sql")),
                 history: &[],
             }),
+            Box::new(Sql {
+                name: "m20261125_000017_letters",
+                text: Text::Both(include_str!("m20261125_000017_letters.sql")),
+                history: LETTER_HISTORY,
+            }),
+            Box::new(Sql {
+                name: "m20261125_000018_receipts",
+                text: Text::Each {
+                    sqlite: include_str!("m20261125_000018_receipts.sqlite.sql"),
+                    postgres: include_str!("m20261125_000018_receipts.postgres.sql"),
+                },
+                history: &[],
+            }),
+            Box::new(Sql {
+                name: "m20261125_000019_uploads",
+                text: Text::Both(include_str!("m20261125_000019_uploads.sql")),
+                history: &[],
+            }),
+            Box::new(Sql {
+                name: "m20261125_000020_questions",
+                text: Text::Both(include_str!("m20261125_000020_questions.sql")),
+                history: QUESTION_HISTORY,
+            }),
         ]
     }
 }
@@ -160,8 +183,13 @@ const DELIBERATION_HISTORY: &[History] = &[
     History { table: "deliberation_decisions", keys: &[&["id"], &["deliberation_id", "dossier_id"]], erasable: true },
     History { table: "deliberation_history", keys: &[&["id"]], erasable: true },
 ];
+/// What was answered to questions.
+const QUESTION_HISTORY: &[History] = &[History { table: "question_answers", keys: &[&["id"]], erasable: true }];
 /// What jurors ask for and what was answered.
 const JURY_HISTORY: &[History] = &[History { table: "reopening_requests", keys: &[&["id"]], erasable: true }];
+
+/// What became of letters.
+const LETTER_HISTORY: &[History] = &[History { table: "letter_history", keys: &[&["id"]], erasable: true }];
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

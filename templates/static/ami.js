@@ -161,12 +161,113 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
   }
 }
 
+// Large files go in parts: after a cut, a pause or a closed page the same file goes on where it was.
+const IN_PARTS = 8 * 1024 * 1024;
+const sendInParts = (form, file) => {
+  const state = form.querySelector("[data-state]");
+  const bar = form.querySelector("progress");
+  const pause = form.querySelector("[data-pause]");
+  const send = form.querySelector("button:not([type])");
+  const kept = `ami:${form.dataset.uploads}/${form.dataset.slot}:${file.name}:${file.size}:${file.lastModified}`;
+  const remember = (id) => { try { if (id) localStorage.setItem(kept, id); else localStorage.removeItem(kept); } catch { /* not allowed: it begins anew */ } };
+  const remembered = () => { try { return localStorage.getItem(kept); } catch { return null; } };
+  let paused = false, request = null, wake = null;
+  const rest = (ms) => new Promise((done) => { wake = done; if (ms) setTimeout(done, ms); });
+  const show = (sent) => { bar.max = file.size; bar.value = sent; say(state, `Envoi : ${Math.floor(100 * sent / file.size)} %`); };
+  const ask = async (method, path, body) => {
+    const answer = await fetch(path, { method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body) });
+    return { status: answer.status, body: await answer.json() };
+  };
+  // Status 0: the network, or a pause.
+  const put = (url, part, before) => new Promise((done) => {
+    request = new XMLHttpRequest();
+    request.open("PUT", url);
+    if (url.startsWith("/")) request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = (e) => show(before + e.loaded);
+    request.onloadend = () => done(request);
+    request.send(part);
+  });
+  const detailOf = (text) => { try { return JSON.parse(text).detail; } catch { return null; } };
+  const fail = (detail) => {
+    bar.hidden = true; pause.hidden = true; send.disabled = false;
+    say(state, detail ?? "L'envoi a échoué. Recommencez.");
+  };
+  const begin = async () => {
+    const id = remembered();
+    const known = id ? await ask("GET", `/api/v1/uploads/${id}`) : null;
+    const begun = known?.status === 200 && known.body.state !== "refused"
+      ? { id, received: known.body.received, over: known.body.state !== "receiving", part_size: IN_PARTS, urls: new Map() } : null;
+    // Where browsers send to the storage itself, its addresses are for one beginning: what is left then goes through us.
+    if (begun) return begun;
+    const made = await ask("POST", form.dataset.uploads, { slot: form.dataset.slot, name: file.name, size: file.size });
+    if (made.status !== 201) throw made.body.detail ?? null;
+    remember(made.body.id);
+    return { id: made.body.id, received: [], over: false, part_size: made.body.part_size, urls: new Map(made.body.parts.map((p) => [p.number, p.url])) };
+  };
+  const complete = async (id) => {
+    say(state, "Vérification du fichier…");
+    for (;;) {
+      const answer = await ask("POST", `/api/v1/uploads/${id}/completion`);
+      if (answer.status === 202) continue;
+      remember(null);
+      if (answer.status === 200) { location.reload(); return; }
+      throw answer.body.detail ?? null;
+    }
+  };
+  const resumed = () => { say(state, "Envoi suspendu. Ce qui est envoyé est gardé deux heures."); return rest(0); };
+  const run = async () => {
+    const upload = await begin();
+    const count = Math.ceil(file.size / upload.part_size);
+    const received = new Set(upload.received);
+    for (let n = 1; n <= count && !upload.over; n += 1) {
+      if (received.has(n)) continue;
+      const start = (n - 1) * upload.part_size;
+      for (;;) {
+        if (paused) { await resumed(); continue; }
+        const answer = await put(upload.urls.get(n) ?? `/api/v1/uploads/${upload.id}/parts/${n}`, file.slice(start, start + upload.part_size), start);
+        if (answer.status >= 200 && answer.status < 300) break;
+        if (paused) continue;
+        if (answer.status === 0 || answer.status === 429 || answer.status >= 500) {
+          if (upload.urls.get(n)) upload.urls.delete(n);
+          say(state, "Connexion interrompue : l'envoi reprendra tout seul. Gardez cette page ouverte.");
+          await rest(5000);
+          continue;
+        }
+        if (answer.status === 401) throw "Votre session a expiré. Connectez-vous dans un nouvel onglet, puis envoyez de nouveau ce fichier : il reprendra où il en était.";
+        remember(null);
+        throw detailOf(answer.responseText);
+      }
+    }
+    while (paused) await resumed();
+    pause.hidden = true;
+    await complete(upload.id);
+  };
+  const label = pause.firstChild;
+  pause.onclick = () => {
+    paused = !paused;
+    label.textContent = paused ? "Reprendre l'envoi" : "Suspendre l'envoi";
+    if (paused) request?.abort(); else wake?.();
+  };
+  window.addEventListener("online", () => wake?.());
+  bar.hidden = false; pause.hidden = false; send.disabled = true;
+  show(0);
+  const go = () => run().catch(async (why) => {
+    // Not a refusal: the network.
+    if (!(why instanceof Error)) { fail(why); return; }
+    say(state, "Connexion interrompue : l'envoi reprendra tout seul. Gardez cette page ouverte.");
+    await rest(5000);
+    go();
+  });
+  go();
+};
+
 // Uploads with progress.
 for (const form of document.querySelectorAll("form[data-upload]")) {
   form.addEventListener("submit", (event) => {
     const file = form.querySelector("input[type=file]").files[0];
     if (!file) return;
     event.preventDefault();
+    if (file.size > IN_PARTS) { sendInParts(form, file); return; }
     const state = form.querySelector("[data-state]");
     const bar = form.querySelector("progress");
     const request = new XMLHttpRequest();

@@ -34,6 +34,8 @@ pub struct Written {
     pub s3_secret_key: Option<Secret>,
     /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
     pub s3_path_style: bool,
+    /// The service's address for browsers, which then send parts of files to it; they send them to us when left out.
+    pub s3_browser_endpoint: Option<String>,
     /// The address that people see; the one listened on when left out.
     pub public_url: Option<String>,
     /// Where to listen.
@@ -67,6 +69,7 @@ impl Default for Written {
             s3_access_key: None,
             s3_secret_key: None,
             s3_path_style: true,
+            s3_browser_endpoint: None,
             public_url: None,
             address: Ipv4Addr::LOCALHOST.into(),
             port: 8000,
@@ -96,7 +99,7 @@ mod secret {
 }
 
 /// The names of [`Written`]'s fields.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "data",
     "database_url",
     "s3_endpoint",
@@ -105,6 +108,7 @@ const NAMES: [&str; 17] = [
     "s3_access_key",
     "s3_secret_key",
     "s3_path_style",
+    "s3_browser_endpoint",
     "public_url",
     "address",
     "port",
@@ -226,6 +230,9 @@ fn storage(w: &Written, wrong: &mut Vec<String>) -> Option<StorageSettings> {
         ("s3_secret_key", w.s3_secret_key.as_ref().map(Secret::expose), "la clé secrète"),
     ];
     if parts.iter().all(|(_, value, _)| value.is_none()) {
+        if w.s3_browser_endpoint.is_some() {
+            wrong.push("s3_browser_endpoint (AMI_S3_BROWSER_ENDPOINT) : les navigateurs n'atteignent qu'un service S3 extérieur ; donnez aussi les réglages s3_*, ou retirez celui-ci".into());
+        }
         return None;
     }
     for (name, value, expected) in &parts {
@@ -236,12 +243,16 @@ fn storage(w: &Written, wrong: &mut Vec<String>) -> Option<StorageSettings> {
             ));
         }
     }
-    if let Some(endpoint) = &w.s3_endpoint
-        && !url(endpoint, &["http://", "https://"])
-    {
-        wrong.push(format!(
-            "s3_endpoint (AMI_S3_ENDPOINT) : une adresse http:// ou https:// est attendue, pas « {endpoint} »"
-        ));
+    let addresses = [("s3_endpoint", &w.s3_endpoint), ("s3_browser_endpoint", &w.s3_browser_endpoint)];
+    for (name, endpoint) in addresses {
+        if let Some(endpoint) = endpoint
+            && !url(endpoint, &["http://", "https://"])
+        {
+            wrong.push(format!(
+                "{name} (AMI_{}) : une adresse http:// ou https:// est attendue, pas « {endpoint} »",
+                name.to_uppercase()
+            ));
+        }
     }
     Some(StorageSettings {
         endpoint: w.s3_endpoint.clone().unwrap_or_default(),
@@ -250,6 +261,7 @@ fn storage(w: &Written, wrong: &mut Vec<String>) -> Option<StorageSettings> {
         access_key: w.s3_access_key.clone().unwrap_or_default(),
         secret_key: w.s3_secret_key.clone().unwrap_or_else(|| Secret::new("")),
         path_style: w.s3_path_style,
+        browser_endpoint: w.s3_browser_endpoint.clone(),
     })
 }
 

@@ -9,4 +9,5 @@ pub mod evidence;
 mod fingerprint;
 mod keeper;
 pub mod outbox;
+pub mod receipt;
 pub mod server;

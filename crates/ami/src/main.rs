@@ -2,11 +2,11 @@
 
 mod score;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ami::demo::DemoArgs;
-use ami::{call, demo, erase, evidence, outbox, server};
+use ami::{call, demo, erase, evidence, outbox, receipt, server};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Of every command; clap's own has English headings.
@@ -85,6 +85,8 @@ enum Command {
     Check(Config),
     #[command(about = "Vérifie un classement conservé", subcommand)]
     Ranking(Ranking),
+    #[command(about = "Vérifie un accusé de réception", subcommand)]
+    Receipt(Receipt),
     #[command(about = "Efface ce qui ne doit plus être gardé, sur visa d’un archiviste", subcommand)]
     Erase(Erase),
     Score(score::ScoreArgs),
@@ -194,11 +196,45 @@ enum Ranking {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Receipt {
+    #[command(
+        about = "Dit si le PDF d’un accusé est authentique : auprès du service, ou hors connexion avec ses clés publiques"
+    )]
+    Verify {
+        #[arg(value_name = "FICHIER", help = "Le PDF de l’accusé")]
+        file: PathBuf,
+        #[command(flatten)]
+        by: VerifiedBy,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct VerifiedBy {
+    #[arg(long, value_name = "ADRESSE", help = "Adresse du service, par exemple https://appels.exemple.fr")]
+    url: Option<String>,
+    #[arg(long, value_name = "FICHIER", help = "Clés publiques du service, lues à /.well-known/jwks.json")]
+    jwks: Option<PathBuf>,
+}
+
+fn verify_receipt(file: &Path, by: &VerifiedBy) -> ExitCode {
+    match by {
+        VerifiedBy { url: Some(url), .. } => rocket::execute(receipt::verify(file, receipt::By::Url(url))),
+        VerifiedBy { jwks: Some(keys), .. } => rocket::execute(receipt::verify(file, receipt::By::Keys(keys))),
+        // The command line wants one of them.
+        VerifiedBy { .. } => ExitCode::from(2),
+    }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::read();
     // Pure computation on files: no log, no runtime.
     if let Command::Score(args) = &cli.command {
         return score::run(args);
+    }
+    if let Command::Receipt(Receipt::Verify { file, by }) = &cli.command {
+        return verify_receipt(file, by);
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("AMI_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn,aws=warn,hyper=warn,rocket=error")
@@ -236,7 +272,7 @@ fn main() -> ExitCode {
             Command::Outbox(Outbox::Resume(config)) => outbox::resume(config.file.as_deref()).await,
             Command::Outbox(Outbox::Retry(config)) => outbox::retry(config.file.as_deref()).await,
             // Answered above.
-            Command::Score(_) => Ok(()),
+            Command::Score(_) | Command::Receipt(_) => Ok(()),
             Command::Openapi => {
                 println!("{}", ami_api::openapi());
                 Ok(())

@@ -160,6 +160,7 @@ pub async fn open_rows(config: &Checked) -> Outcome<App> {
             access_key: "nobody".into(),
             secret_key: Secret::new("nobody"),
             path_style: true,
+            browser_endpoint: None,
         })?,
     };
     assemble(config, &data, Clock::system(), settings(config), storage).await

@@ -4,40 +4,10 @@
 
 mod common;
 
-use common::jury::{self, CALL, Scene};
-use common::{Got, World, databases, pdf_text};
-use serde_json::{Value, json};
-
-/// Three dossiers of one lot with a ranking: retained beyond the rules, in reserve, refused. The call is in deliberation.
-async fn decided(world: &World) -> (Scene, Vec<String>) {
-    let scene = jury::marking(world, 3, 3).await;
-    jury::sign_all(world, &scene).await;
-    world.advance(&scene.officer, "hearings").await;
-    world.advance(&scene.officer, "plenary").await;
-    jury::rank(world, &scene).await;
-    world.advance(&scene.officer, "deliberation").await;
-    world.set_clock("2027-07-01T15:00:00Z");
-    let officer = world.sign_in_again("Officer").await;
-    let dossiers: Vec<String> = scene.dossiers.iter().map(|(_, d)| d.clone()).collect();
-    for (dossier, decision) in dossiers.iter().zip([
-        json!({ "decision": "retained", "amount": 100_000, "override": "Deux bassins de vie" }),
-        json!({ "decision": "reserve" }),
-        json!({ "decision": "refused", "reason": "Le projet est moins avancé." }),
-    ]) {
-        world.put(&officer, &format!("/dossiers/{dossier}/decision"), decision).await.ok();
-    }
-    (Scene { officer, ..scene }, dossiers)
-}
-
-fn errors(answer: &Got) -> Vec<(String, String)> {
-    let text = |v: &Value| v.as_str().unwrap().to_owned();
-    let all = answer.json()["errors"].as_array().unwrap().clone();
-    all.iter().map(|e| (text(&e["pointer"]), text(&e["code"]))).collect()
-}
-
-async fn act(world: &World, scene: &Scene, path: &str, body: Value) -> Got {
-    world.post(&scene.officer, path, body).await
-}
+use common::assembly::{act, decided, errors};
+use common::jury::{self, CALL};
+use common::{World, databases, pdf_text};
+use serde_json::json;
 
 #[rocket::async_test]
 async fn decisions_are_gathered_become_executory_and_are_corrected_by_another_act() {

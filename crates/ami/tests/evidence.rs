@@ -15,13 +15,13 @@ use ami_services::evidence::{Finding, Verification, last_signed, sign_heads, ver
 use ami_services::pieces::sweep_objects;
 use ami_services::rankings::{Recomputed, recompute_ranking};
 use ami_services::{access, journal};
-use common::{Person, World, databases};
+use common::{Person, World, assembly, databases};
 use rocket::http::Method;
 use sea_orm::Statement;
 use serde_json::json;
 
 /// Each table of history with a column of its own.
-const HISTORY: [(&str, &str); 13] = [
+const HISTORY: [(&str, &str); 14] = [
     ("journal", "hash"),
     ("journal_heads", "hash"),
     ("call_versions", "sha256"),
@@ -35,6 +35,7 @@ const HISTORY: [(&str, &str); 13] = [
     ("evidence_keys", "public"),
     ("deliberation_decisions", "kind"),
     ("deliberation_history", "reason"),
+    ("letter_history", "detail"),
 ];
 
 async fn sql(world: &World, statement: &str) -> Result<u64, String> {
@@ -80,8 +81,10 @@ async fn history(world: &World) -> (Person, String) {
     world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
     world.advance(&officer, "plenary").await;
     world.advance(&officer, "deliberation").await;
-    let sitting = json!({ "number": "1", "date": "2027-07-01", "dossiers": [dossier] });
-    world.post(&officer, "/calls/AMI-ALI-2027/deliberations", sitting).await.ok();
+    let sitting = json!({ "number": "1", "date": "2027-03-15", "dossiers": [dossier] });
+    let made = world.post(&officer, "/calls/AMI-ALI-2027/deliberations", sitting).await.ok();
+    let letters = format!("/deliberations/{}/letters", made["id"].as_str().unwrap());
+    world.post(&officer, &letters, json!({})).await.ok();
     journal::link(&world.app.now()).await.unwrap();
     sign_heads(&world.app.now()).await.unwrap();
     (officer, dossier)
@@ -150,6 +153,8 @@ async fn an_erased_dossier_leaves_its_hashes_and_what_is_left_stays_whole() {
         let ranking = world.get(&officer, "/calls/AMI-ALI-2027/rankings").await.ok()["items"][0]["id"].clone();
         let (admin, applicant) = ("officer@demonstration.example", "applicant-1@demonstration.example");
         assert_eq!(erase(&world, admin, &dossier).await.unwrap_err(), "not-now");
+        let own = world.get(&officer, "/calls/AMI-ALI-2027/deliberations").await.ok()["items"][0]["id"].clone();
+        assembly::tell(&world, &officer, &format!("/deliberations/{}", own.as_str().unwrap())).await;
         for step in ["notified", "archived"] {
             world.advance(&officer, step).await;
         }
@@ -162,6 +167,7 @@ async fn an_erased_dossier_leaves_its_hashes_and_what_is_left_stays_whole() {
             "deposits",
             "deposit_changes",
             "deliberation_decisions",
+            "letter_history",
         ];
         let mut rows = 0;
         for table in kept {
@@ -171,8 +177,10 @@ async fn an_erased_dossier_leaves_its_hashes_and_what_is_left_stays_whole() {
         }
 
         let erased = erase(&world, admin, &dossier).await.unwrap();
-        assert_eq!((erased.rows["dossiers"], erased.rows["deposits"], erased.rows["documents"]), (1, 1, 1));
-        for table in kept.into_iter().chain(["answers", "pieces", "sheets", "marks", "decisions", "dossiers"]) {
+        assert_eq!((erased.rows["dossiers"], erased.rows["deposits"], erased.rows["documents"]), (1, 1, 2));
+        for table in
+            kept.into_iter().chain(["answers", "pieces", "sheets", "marks", "decisions", "letters", "dossiers"])
+        {
             assert_eq!(count(&world, &format!("FROM {table}")).await, 0, "{database} {table}");
         }
         assert_eq!(count(&world, "FROM documents WHERE kind <> 'annex'").await, 0, "the assembly's annex stays");

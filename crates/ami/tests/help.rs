@@ -47,6 +47,7 @@ fn every_help_is_in_french() {
         "journal",
         "check",
         "ranking",
+        "receipt",
         "erase",
         "score",
         "openapi",

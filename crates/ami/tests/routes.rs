@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 
 use ami::demo_data::{self, Applicant};
 use ami_services::{Settings, outbox};
-use common::{Got, Person, World};
+use common::{Got, Person, World, assembly};
 use rocket::http::Method;
 use serde_json::{Value, json};
+
+/// An id that nothing has.
+const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
 /// What stands for the parameters of a route.
 struct Things {
@@ -42,10 +45,13 @@ impl Things {
             .replace("<slot>", "P01")
             .replace("<piece>", &self.piece)
             .replace("<seat>", &self.seat)
-            .replace("<member>", "01890000-0000-7000-8000-000000000000")
+            .replace("<member>", NOBODY)
+            .replace("<letter>", NOBODY)
+            .replace("<signatory>", NOBODY)
             .replace("<lot>", "ALI-01")
             .replace("<figure>", "ranks.svg")
             .replace("<answer>", "accepter")
+            .replace("<number>", "1")
             .replace("<path>", if path.contains("/redaction/") { "identite" } else { "none.css" })
     }
 }
@@ -55,6 +61,9 @@ impl Things {
     fn body(&self, route: &str) -> Value {
         match route.trim_start_matches("/api/v1") {
             "/calls/<code>/assignments" => json!({ "seat": self.seat, "add": [self.dossier] }),
+            "/calls/<code>/questions" => json!({ "text": "Peut-on candidater à deux ?" }),
+            "/questions/<id>/answer" => json!({ "answer": "Oui." }),
+            "/dossiers/<id>/uploads" => json!({ "slot": "P02", "name": "a.pdf", "size": 5 }),
             "/calls/<code>/dossiers" => json!({ "organisation_id": self.organisation, "lot": "ALI-02" }),
             "/calls/<code>/seats" => json!({
                 "name": "Juré", "email": "invitee@demonstration.example", "college": "experts", "voice": "consultative",
@@ -69,6 +78,11 @@ impl Things {
             "/dossiers/<id>/admissibility" => json!({ "admissible": true }),
             "/dossiers/<id>/answers" => json!({ "2.01": "Référente" }),
             "/organisations/<id>/members" => json!({ "name": "Membre", "email": "membre@demonstration.example" }),
+            "/calls/<code>/letters" => json!({ "kind": "admissible", "dossiers": [self.dossier] }),
+            "/calls/<code>/signatories" => json!({
+                "first_name": "Prénom", "last_name": "Nom", "quality": "directeur", "delegation": "arrêté n° 1",
+            }),
+            "/dossiers/<id>/electronic-notification" => json!({ "accepted": true }),
             "/dossiers/<id>/decision" => json!({ "decision": "refused", "reason": "x" }),
             "/organisations" => organisation(&self.newcomers[0]),
             "/organisations/<id>" => json!({ "name": "x", "siret": "x", "legal_form": "x" }),
@@ -83,6 +97,7 @@ impl Things {
     fn form(&self, route: &str) -> String {
         let newcomer = &self.newcomers[1];
         match route {
+            "/appels/<code>/question" => "text=Peut-on+candidater+%C3%A0+deux+%3F".into(),
             "/appels/<code>/candidater" => format!("organisation={}&lot=ALI-03", self.organisation),
             "/compte/nom" => "name=Encore+un+nom".into(),
             "/connexion" => "email=personne%40demonstration.example&password=non".into(),
@@ -160,7 +175,7 @@ async fn open(world: &World) -> Scene {
     let mut app = world.app.clone();
     app.settings = std::sync::Arc::new(Settings { demonstration: false, ..(*app.settings).clone() });
     assert!(outbox::list_demonstration_mails(&app.now()).await.is_err());
-    let nothing = "01890000-0000-7000-8000-000000000000".to_owned();
+    let nothing = NOBODY.to_owned();
     let marks: serde_json::Map<String, Value> =
         world.call.grid.criteria().map(|c| (c.code.clone(), json!(2))).collect();
     let all = demo_data::Accounts::all().applicants;
@@ -191,6 +206,7 @@ async fn enter(world: &World, scene: &mut Scene, phase: &str) {
     if phase == "notified" {
         let decided = json!({ "decision": "refused", "reason": "Hors sujet." });
         world.put(&officer, &format!("/dossiers/{dossier}/decision"), decided).await.ok();
+        assembly::notify(world, &officer, "1", &[&dossier]).await;
     }
     world.advance(&officer, phase).await;
     match phase {

@@ -6,7 +6,7 @@
 mod common;
 
 use common::jury::{self, CALL};
-use common::{Got, Person, World, databases};
+use common::{Got, Person, World, assembly, databases};
 use serde_json::{Value, json};
 
 async fn step(world: &World, who: &Person, to: &str, reason: &str) -> Got {
@@ -75,7 +75,7 @@ async fn notified_waits_for_a_decision_that_stands_on_each_dossier() {
         assert_eq!(unfinished(&step(&world, officer, "deliberation", "").await), [reason("no-ranking")]);
         jury::rank(&world, &scene).await;
 
-        let blocked = [("/state".to_owned(), "unfinished-undecided".to_owned())];
+        let wants = |code: &str| ("/state".to_owned(), format!("unfinished-{code}"));
         let retained = json!({ "decision": "retained", "amount": 100 });
         let [(first, withdrawn), (_, kept)] = &scene.dossiers[..] else { unreachable!("two dossiers") };
         world.put(officer, &format!("/dossiers/{withdrawn}/decision"), retained.clone()).await.ok();
@@ -83,7 +83,10 @@ async fn notified_waits_for_a_decision_that_stands_on_each_dossier() {
         // What rests on nothing any more stands for nothing.
         jury::recuse(&world, &scene, &scene.jurors[2], kept).await;
         step(&world, officer, "deliberation", "").await.ok();
-        assert_eq!(unfinished(&step(&world, officer, "notified", "Assemblée tenue.").await), blocked);
+        assert_eq!(
+            unfinished(&step(&world, officer, "notified", "Assemblée tenue.").await),
+            [wants("undecided"), wants("unnotified")]
+        );
         let board = jury::page(&world, officer, "/gestion/AMI-ALI-2027").await.text();
         assert!(!board.contains("name=\"state\" value=\"notified\""), "{board}");
         jury::rank(&world, &scene).await;
@@ -92,6 +95,9 @@ async fn notified_waits_for_a_decision_that_stands_on_each_dossier() {
         }
         // Whoever withdrew waits for nothing.
         world.post(first, &format!("/dossiers/{withdrawn}/withdrawal"), json!({})).await;
+        // A decision that nobody was told of is no reason to go on either.
+        assert_eq!(unfinished(&step(&world, officer, "notified", "Assemblée tenue.").await), [wants("unnotified")]);
+        assembly::notify(&world, officer, "1", &[kept]).await;
         step(&world, officer, "notified", "").await.ok();
         world.end().await;
     }

@@ -331,6 +331,10 @@ impl<'r> FromRequest<'r> for IfMatch {
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
+/// A JSON body from somebody who is signed in, or none: what it would say is then left out.
+#[derive(Debug)]
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
 /// A JSON body from anyone.
 #[derive(Debug)]
 pub(crate) struct OpenBody<T>(pub(crate) T);
@@ -340,18 +344,37 @@ impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
-        // The body stays unread until it is known who asks.
-        let refusal = match request.guard::<Who>().await {
-            Outcome::Success(who) => who.signed().err(),
-            Outcome::Error((status, _)) | Outcome::Forward(status) => return AnyOutcome::Error((status, ())),
-        };
-        if let Some(error) = refusal {
-            keep_refusal(request, error);
-            drop_body(data).await;
-            return AnyOutcome::Error((Status::Unauthorized, ()));
+        match signed_data(request, data).await {
+            Ok(data) => read_json(request, data, None).await.map(Self),
+            Err(status) => AnyOutcome::Error((status, ())),
         }
-        read_json(request, data).await.map(Self)
     }
+}
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned + Default + Send> FromData<'r> for MaybeBody<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
+        match signed_data(request, data).await {
+            Ok(data) => read_json(request, data, Some(T::default)).await.map(Self),
+            Err(status) => AnyOutcome::Error((status, ())),
+        }
+    }
+}
+
+/// A body stays unread until it is known who asks.
+async fn signed_data<'r>(request: &'r Request<'_>, data: Data<'r>) -> Result<Data<'r>, Status> {
+    let refusal = match request.guard::<Who>().await {
+        Outcome::Success(who) => who.signed().err(),
+        Outcome::Error((status, _)) | Outcome::Forward(status) => return Err(status),
+    };
+    if let Some(error) = refusal {
+        keep_refusal(request, error);
+        drop_body(data).await;
+        return Err(Status::Unauthorized);
+    }
+    Ok(data)
 }
 
 #[rocket::async_trait]
@@ -359,7 +382,7 @@ impl<'r, T: DeserializeOwned> FromData<'r> for OpenBody<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> rocket::data::Outcome<'r, Self> {
-        read_json(request, data).await.map(Self)
+        read_json(request, data, None).await.map(Self)
     }
 }
 
@@ -416,6 +439,7 @@ pub(crate) async fn read_body(data: Data<'_>, most: u64) -> Result<Vec<u8>, Erro
 async fn read_json<'r, T: DeserializeOwned>(
     request: &'r Request<'_>,
     data: Data<'r>,
+    left_out: Option<fn() -> T>,
 ) -> AnyOutcome<T, (Status, ()), (Data<'r>, Status)> {
     let refuse = |error: Error| {
         let status = crate::answer::status(error.kind);
@@ -428,6 +452,9 @@ async fn read_json<'r, T: DeserializeOwned>(
     };
     if let Some(app) = Arrived::of(request) {
         app.body_is(&bytes);
+    }
+    if let Some(left_out) = left_out.filter(|_| bytes.is_empty()) {
+        return AnyOutcome::Success(left_out());
     }
     match serde_json::from_slice(&bytes) {
         Ok(value) => AnyOutcome::Success(value),

@@ -71,9 +71,15 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
         }))
         .attach(AdHoc::on_response("security headers", |request, response| {
             Box::pin(async move {
-                let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                              connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
-                              frame-src 'self'; object-src 'none'";
+                let arrived = guards::Arrived::of(request);
+                // Browsers send parts of files to the storage themselves, where they reach it.
+                let storage = arrived.and_then(|app| app.storage.browser_origin()).unwrap_or_default();
+                let policy = format!(
+                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                     connect-src 'self' {storage}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                     frame-src 'self'; object-src 'none'"
+                )
+                .replace(" ;", ";");
                 if response.headers().get_one("Content-Security-Policy").is_none() {
                     response.set_header(Header::new("Content-Security-Policy", policy));
                 }
@@ -81,7 +87,7 @@ pub fn rocket(app: App, settings: HttpSettings) -> Rocket<Build> {
                 response.set_header(Header::new("Referrer-Policy", "same-origin"));
                 response.set_header(Header::new("Cross-Origin-Opener-Policy", "same-origin"));
                 response.set_header(Header::new("Cross-Origin-Resource-Policy", "same-origin"));
-                if guards::Arrived::of(request).is_some_and(|app| app.settings.is_secure()) {
+                if arrived.is_some_and(|app| app.settings.is_secure()) {
                     response.set_header(Header::new("Strict-Transport-Security", "max-age=31536000"));
                 }
                 if response.headers().get_one("Cache-Control").is_none() {

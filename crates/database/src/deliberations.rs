@@ -176,6 +176,9 @@ pub trait MovesDeliberation: Act<Object = CallId> {
 impl MovesDeliberation for acts::MakeExecutory {
     const NAME: &'static str = "executory";
 }
+impl MovesDeliberation for acts::SendLetters {
+    const NAME: &'static str = "notified";
+}
 impl MovesDeliberation for acts::CorrectDeliberation {
     const NAME: &'static str = "corrected";
 }

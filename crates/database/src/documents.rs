@@ -2,6 +2,7 @@
 
 use ami_domain::deposit::sha256_hex;
 use ami_domain::ids::DocumentId;
+use ami_domain::receipt::{ReceiptName, ReceiptNumber};
 use jiff::Timestamp;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -20,6 +21,8 @@ pub enum Subject {
     Receipt(ami_domain::ids::DepositId),
     /// What is put before the assembly with a deliberation.
     Annex(ami_domain::ids::DeliberationId),
+    /// A letter to an applicant.
+    Letter(ami_domain::ids::LetterId),
 }
 
 impl Subject {
@@ -28,6 +31,7 @@ impl Subject {
         match self {
             Self::Receipt(deposit) => (DocumentKind::Receipt, "deposit", deposit.uuid()),
             Self::Annex(deliberation) => (DocumentKind::Annex, "deliberation", deliberation.uuid()),
+            Self::Letter(letter) => (DocumentKind::Letter, "letter", letter.uuid()),
         }
     }
 }
@@ -39,6 +43,8 @@ pub enum DocumentKind {
     Receipt,
     /// What is put before the assembly with a deliberation.
     Annex,
+    /// A letter to an applicant.
+    Letter,
 }
 
 impl DocumentKind {
@@ -46,11 +52,12 @@ impl DocumentKind {
         match self {
             Self::Receipt => "receipt",
             Self::Annex => "annex",
+            Self::Letter => "letter",
         }
     }
 
     fn parse(stored: &str) -> Option<Self> {
-        [Self::Receipt, Self::Annex].into_iter().find(|kind| kind.as_str() == stored)
+        [Self::Receipt, Self::Annex, Self::Letter].into_iter().find(|kind| kind.as_str() == stored)
     }
 }
 
@@ -67,6 +74,8 @@ pub struct Document {
     pub media_type: String,
     /// Its facts, JSON with a format number of its own.
     pub record: String,
+    /// A number of its own that nobody guesses, where it can be verified by one.
+    pub number: Option<ReceiptNumber>,
 }
 
 /// Keeps the facts of a document, in its first version.
@@ -110,6 +119,7 @@ async fn insert_version(tx: &Tx, subject: Subject, version: i64, document: &Docu
             sha256: None,
             created_at: stored(now),
             drawn_at: None,
+            number: document.number.as_ref().map(|number| number.as_str().to_owned()),
         },
     )
     .await
@@ -126,11 +136,34 @@ pub async fn find(conn: &impl ConnectionTrait, id: DocumentId) -> Result<Option<
     find_where(conn, || documents::Column::Id.eq(id.uuid())).await
 }
 
+/// A receipt by its own number or the SHA-256 of its file.
+pub async fn find_receipt(conn: &impl ConnectionTrait, name: &ReceiptName) -> Result<Option<Document>> {
+    find_where(conn, || {
+        let named = match name {
+            ReceiptName::Number(number) => documents::Column::Number.eq(number.as_str()),
+            ReceiptName::File(sha256) => documents::Column::Sha256.eq(sha256.as_str()),
+        };
+        documents::Column::Kind.eq(DocumentKind::Receipt.as_str()).and(named)
+    })
+    .await
+}
+
+/// The SHA-256 of the bytes of a document as it was when they were drawn, whatever they are now.
+pub async fn drawn_sha256(conn: &impl ConnectionTrait, id: DocumentId) -> Result<Option<String>> {
+    let found: Option<Option<String>> = documents::Entity::find_by_id(id.uuid())
+        .select_only()
+        .column(documents::Column::Sha256)
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(found.flatten())
+}
+
 async fn find_where(
     conn: &impl ConnectionTrait,
     which: impl Fn() -> sea_orm::sea_query::SimpleExpr,
 ) -> Result<Option<Document>> {
-    let row: Option<(Uuid, String, String, String, String)> = documents::Entity::find()
+    let row: Option<(Uuid, String, String, String, String, Option<String>)> = documents::Entity::find()
         .select_only()
         .columns([
             documents::Column::Id,
@@ -138,6 +171,7 @@ async fn find_where(
             documents::Column::Name,
             documents::Column::MediaType,
             documents::Column::Record,
+            documents::Column::Number,
         ])
         .filter(which())
         .order_by_desc(documents::Column::Version)
@@ -145,9 +179,10 @@ async fn find_where(
         .into_tuple()
         .one(conn)
         .await?;
-    row.map(|(id, kind, name, media_type, record)| {
+    row.map(|(id, kind, name, media_type, record, number)| {
         let kind = DocumentKind::parse(&kind).ok_or_else(|| corrupt("documents", "kind", id, &kind))?;
-        Ok(Document { id: id.into(), kind, name, media_type, record })
+        let number = number.map(|n| ReceiptNumber::parse(&n).ok_or_else(|| corrupt("documents", "number", id, &n)));
+        Ok(Document { id: id.into(), kind, name, media_type, record, number: number.transpose()? })
     })
     .transpose()
 }

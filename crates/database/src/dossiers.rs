@@ -162,6 +162,20 @@ pub async fn filed_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<
     rows.into_iter().map(dossier).collect()
 }
 
+/// The drafts of a call of which nothing is filed.
+pub async fn drafts_of_call(conn: &impl ConnectionTrait, call: CallId) -> Result<Vec<DossierId>> {
+    let found: Vec<sea_orm::prelude::Uuid> = dossiers::Entity::find()
+        .select_only()
+        .column(dossiers::Column::Id)
+        .filter(dossiers::Column::CallId.eq(call.uuid()))
+        .filter(dossiers::Column::State.eq(DossierStateName::Draft.as_str()))
+        .filter(dossiers::Column::DiscardedAt.is_null())
+        .into_tuple()
+        .all(conn)
+        .await?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
 /// Which filed dossiers of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Filed<'a> {

@@ -19,6 +19,9 @@ macro_rules! entities {
 }
 
 pub(crate) mod deliberation;
+pub(crate) mod letter;
+pub(crate) mod question;
+pub(crate) mod upload;
 
 entities! {
     accounts = "accounts" {
@@ -244,6 +247,7 @@ entities! {
         sha256: Option<String>,
         created_at: i64,
         drawn_at: Option<i64>,
+        number: Option<String>,
     }
     seats = "seats" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -142,7 +142,7 @@ async fn links(conn: &impl ConnectionTrait) -> Result<Vec<Link>> {
         Ok(Link { table: row.try_get_by_index(0)?, column: row.try_get_by_index(1)?, names: row.try_get_by_index(2)? })
     })
     .await?;
-    for names in ["dossiers", "deposits"] {
+    for names in ["dossiers", "deposits", "letters"] {
         links.push(Link { table: "documents".into(), column: "subject".into(), names: names.into() });
     }
     Ok(links)

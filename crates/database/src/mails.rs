@@ -1,5 +1,7 @@
 //! The outbox: a message is written with what it tells of, in one transaction, and leaves later. Its job has its id.
 
+use std::collections::BTreeMap;
+
 use ami_domain::ids::{AccountId, DocumentId, MailId};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
@@ -134,11 +136,7 @@ fn kept(row: mails::Model, attachments: Vec<Attachment>) -> Result<Kept> {
         }),
         _ => None,
     };
-    let outcome = match (row.sent_at, row.failed_at) {
-        (Some(sent), _) => Outcome::Sent(at("sent_at", sent)?),
-        (None, Some(failed)) => Outcome::Failed(at("failed_at", failed)?),
-        (None, None) => Outcome::Waits,
-    };
+    let outcome = outcome(row.id, row.sent_at, row.failed_at)?;
     Ok(Kept {
         at: at("created_at", row.created_at)?,
         mail: Mail {
@@ -173,6 +171,32 @@ pub async fn find(conn: &impl ConnectionTrait, id: MailId) -> Result<Option<Kept
         })
         .collect();
     Ok(Some(kept(row, attachments)?))
+}
+
+/// What became of some messages.
+pub async fn outcomes(
+    conn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = MailId>,
+) -> Result<BTreeMap<MailId, Outcome>> {
+    let rows: Vec<(Uuid, Option<i64>, Option<i64>)> = mails::Entity::find()
+        .select_only()
+        .column(mails::Column::Id)
+        .column(mails::Column::SentAt)
+        .column(mails::Column::FailedAt)
+        .filter(mails::Column::Id.is_in(ids.into_iter().map(MailId::uuid)))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|(id, sent, failed)| Ok((id.into(), outcome(id, sent, failed)?))).collect()
+}
+
+fn outcome(id: Uuid, sent: Option<i64>, failed: Option<i64>) -> Result<Outcome> {
+    let at = |column, value| instant("mails", column, id, value);
+    Ok(match (sent, failed) {
+        (Some(sent), _) => Outcome::Sent(at("sent_at", sent)?),
+        (None, Some(failed)) => Outcome::Failed(at("failed_at", failed)?),
+        (None, None) => Outcome::Waits,
+    })
 }
 
 /// The newest messages, sent or not, without their files' contents.

@@ -1,4 +1,4 @@
-//! Files for people: PDF, XLSX, CSV, from plain structs whose sentences are already written.
+//! Files for people: PDF, XLSX, CSV, iCalendar, from plain structs whose sentences are already written.
 //!
 //! Knows no database and no clock. To add a document: a struct of what it shows in a module of its own, a function that draws it
 //! with the `canvas` module, and a test that reads its text back.
@@ -7,12 +7,16 @@ mod annex;
 mod archive;
 mod booklet;
 mod canvas;
+mod explanation;
 mod figure;
 mod file;
 mod fonts;
+mod icalendar;
+mod letter;
 mod outline;
 mod page;
 mod pdf;
+mod qr;
 mod ranking;
 mod receipt;
 mod sheet;
@@ -24,7 +28,10 @@ use thiserror::Error;
 pub use annex::{AnnexDocument, AnnexRow, AnnexSection, annex_pdf};
 pub use archive::{Packed, archive};
 pub use booklet::{BookletDocument, BookletEntry, BookletPart, booklet_pdf};
+pub use explanation::{ExplanationDocument, ExplanationLine, explanation_pdf};
 pub use figure::{Figure, RankRow, WeightRow, rank_figure, weight_figure};
+pub use icalendar::{CalendarDocument, CalendarEvent, When, icalendar};
+pub use letter::{LetterDocument, letter_pdf};
 pub use ranking::{
     Beside, CriterionLine, Derivation, GroupLine, LotSection, RankingDocument, RankingLine, Robustness, Statistics,
     ThresholdLine, ranking_pdf,
@@ -42,6 +49,9 @@ pub enum DocumentError {
     /// The PDF cannot be written.
     #[error("PDF: {0}")]
     Pdf(String),
+    /// An address is too long for a code.
+    #[error("QR: {0}")]
+    Qr(#[from] qrcode::types::QrError),
     /// The spreadsheet cannot be written.
     #[error("XLSX: {0}")]
     Xlsx(#[from] rust_xlsxwriter::XlsxError),

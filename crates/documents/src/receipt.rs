@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::DocumentError;
 use crate::canvas::{Align, BLACK, BLUE, Canvas, Column, Face, GREY, Row};
 use crate::file::Metadata;
+use crate::{DocumentError, qr};
 
 /// A receipt as it is printed.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub struct ReceiptDocument {
     pub pieces: Vec<ReceiptPiece>,
     /// SHA-256 of what was filed.
     pub content_sha256: String,
+    /// Where anyone may verify it.
+    pub verify_url: String,
+    /// How, in words.
+    pub verify_text: String,
     /// Whether it belongs to a demonstration.
     pub demonstration: bool,
 }
@@ -88,6 +92,15 @@ pub fn receipt_pdf(document: &ReceiptDocument) -> Result<Vec<u8>, DocumentError>
     page.skip(8.0);
     page.paragraph("Empreinte SHA-256 de l'ensemble déposé (réponses et fichiers) :", Face::Regular, 9.0, GREY);
     page.paragraph(&document.content_sha256, Face::Mono, 8.0, BLACK);
+    page.skip(10.0);
+    let code = qr::code("Code QR", &document.verify_url)?;
+    page.ensure(170.0);
+    page.heading(2, "Vérifier cet accusé", 12.0);
+    page.skip(3.0);
+    page.paragraph(&document.verify_text, Face::Regular, 9.0, BLACK);
+    page.paragraph(&document.verify_url, Face::Mono, 8.0, BLACK);
+    page.skip(4.0);
+    page.figures(&[&code]);
     let footer = format!("SHA-256 {}", document.content_sha256);
     let metadata = Metadata {
         title,

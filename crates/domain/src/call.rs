@@ -170,6 +170,12 @@ pub struct Rules {
     pub laureates_per_lot: u32,
     /// Length of a lot's reserve list.
     pub reserve_per_lot: u32,
+    /// Months for which a reserve list is valid, from the day of the deliberation.
+    #[serde(default = "a_year")]
+    pub reserve_months: u32,
+    /// Applicants see their results criterion by criterion once they were notified; otherwise by group.
+    #[serde(default = "yes")]
+    pub results_by_criterion: bool,
     /// Months of silence after which a request is rejected (CRPA L.231-4).
     pub implicit_rejection_months: i32,
     /// The field that holds the applicant's name.
@@ -189,6 +195,14 @@ pub struct Rules {
     pub officers_see_marks_while_marking: bool,
     /// The court named in the remedies.
     pub court: String,
+}
+
+const fn a_year() -> u32 {
+    12
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What a dossier is for.

@@ -81,4 +81,12 @@ typed_ids! {
     DocumentId;
     /// A deliberation of the assembly.
     DeliberationId;
+    /// A letter to an applicant.
+    LetterId;
+    /// Somebody who signs letters.
+    SignatoryId;
+    /// A file on its way in, in parts.
+    UploadId;
+    /// A question on a call.
+    QuestionId;
 }

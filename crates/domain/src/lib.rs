@@ -13,6 +13,10 @@
 //! - [`completeness`]: what a dossier still lacks before it can be deposited.
 //! - [`grid`], [`sheet`]: the weighted criteria, and one juror's marks.
 //! - [`dossier`], [`deposit`]: the life of a dossier, and what is proved at deposit.
+//! - [`reminder`]: when drafts are reminded of the closing.
+//! - [`question`]: a question on a call, and its answer.
+//! - [`upload`]: a file on its way in, in parts.
+//! - [`receipt`]: the number by which a receipt is verified, and the seal at its file's end.
 //! - [`jury`]: seats, voices, recusals.
 //! - [`decision`]: what the authority decides, once the jury has given its opinion.
 //! - [`policy`]: every rule about who may do what, with its reason. Writes elsewhere demand its [`policy::Permit`].
@@ -32,8 +36,13 @@ pub mod identifiers;
 pub mod ids;
 pub mod journal;
 pub mod jury;
+pub mod letter;
 pub mod pieces;
 pub mod policy;
+pub mod question;
+pub mod receipt;
+pub mod reminder;
 pub mod schema;
 pub mod sheet;
 pub mod text;
+pub mod upload;

@@ -325,6 +325,9 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
     match action {
         Action::ReadCall => when(published || standing.officer, Denial::Hidden),
         Action::NameOfficers => when(standing.administrator, Denial::NotYours),
+        // Until when is the calendar's own rule, to the tick.
+        Action::AskQuestion => when(matches!(phase, Some(Phase::Upcoming | Phase::Open)), Denial::NotNow),
+        Action::AnswerQuestion => known(standing.officer),
         Action::CreateCall => when(standing.names, Denial::NotYours),
         Action::EraseDossier => {
             when(standing.administrator, Denial::Hidden)?;
@@ -344,7 +347,9 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::DropChange
         | Action::WithdrawDossier
         | Action::DiscardDossier
-        | Action::RestoreDossier => own_dossier(action, standing, subject),
+        | Action::RestoreDossier
+        | Action::ReadOwnLetter
+        | Action::ChooseNotification => own_dossier(action, standing, subject),
         Action::ReadWholeCall
         | Action::EditCall
         | Action::CorrectCall
@@ -364,7 +369,12 @@ fn rule(action: Action, standing: Standing, subject: &Subject) -> Result<(), Den
         | Action::ExportCall
         | Action::GatherDecisions
         | Action::MakeExecutory
-        | Action::CorrectDeliberation => officer(action, standing, subject),
+        | Action::CorrectDeliberation
+        | Action::ManageSignatories
+        | Action::WriteLetters
+        | Action::ApproveLetter
+        | Action::SendLetters
+        | Action::RecordDelivery => officer(action, standing, subject),
         Action::ReviewDossier | Action::ExamineDossier | Action::Decide | Action::ConfirmDecision => {
             review(action, standing, subject)
         }
@@ -422,6 +432,9 @@ fn own_dossier(action: Action, standing: Standing, subject: &Subject) -> Result<
         Action::WithdrawDossier => {
             when(matches!(dossier.state, Deposited | Admissible) && call.phase < Phase::Notified, Denial::NotNow)
         }
+        // A letter is known to those to whom it was sent; of a draft there is none.
+        Action::ReadOwnLetter => when(dossier.state.was_deposited(), Denial::Hidden),
+        Action::ChooseNotification => when(call.phase < Phase::Notified, Denial::NotNow),
         _ => Ok(()),
     }
 }
@@ -442,6 +455,8 @@ fn officer(action: Action, standing: Standing, subject: &Subject) -> Result<(), 
         Action::ComputeRanking => (Phase::Marking..=Phase::Deliberation).contains(&call.phase),
         Action::GatherDecisions => matches!(call.phase, Phase::Deliberation | Phase::Notified),
         Action::MakeExecutory | Action::CorrectDeliberation => call.phase >= Phase::Deliberation,
+        Action::WriteLetters | Action::ApproveLetter | Action::RecordDelivery => call.phase >= Phase::Closed,
+        Action::SendLetters => matches!(call.phase, Phase::Deliberation | Phase::Notified),
         _ => true,
     };
     when(now, Denial::NotNow)?;

@@ -89,11 +89,11 @@ pub struct Correction {
 }
 
 /// A day as people and programs write it.
-fn written_day(pointer: &str, written: &str) -> Result<Date> {
+pub(crate) fn written_day(pointer: &str, written: &str) -> Result<Date> {
     read_day(&text::compact(written)).ok_or_else(|| Error::field(pointer, "field-date"))
 }
 
-fn refusal(error: DeliberationError) -> Error {
+pub(crate) fn refusal(error: DeliberationError) -> Error {
     match error {
         DeliberationError::Transition { from, .. } => Error::new(
             Kind::Conflict,
@@ -246,7 +246,7 @@ pub async fn gather_decisions(
 }
 
 /// A deliberation with its call, for whoever may read a call's decisions.
-async fn load(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<(Call, Deliberation)> {
+pub(crate) async fn load(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<(Call, Deliberation)> {
     let conn = app.database.read();
     who.ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let found = rows::find(conn, id).await?.ok_or_else(Error::not_found)?;
@@ -257,7 +257,8 @@ async fn load(app: &Arrival, who: Option<&Actor>, id: DeliberationId) -> Result<
 }
 
 /// The same, for a write: nobody else moves it until the transaction ends.
-async fn hold(work: &Work<'_>, id: DeliberationId) -> Result<(Call, Deliberation)> {
+pub(crate) async fn hold(work: &Work<'_>, id: DeliberationId) -> Result<(Call, Deliberation)> {
+    work.who().ok_or(ami_domain::policy::Denial::SignInFirst)?;
     let place = rows::find(work.tx.read(), id).await?.ok_or_else(Error::not_found)?;
     let call = ami_database::calls::find_for_share(work.tx, place.call).await?.ok_or_else(Error::not_found)?;
     let known = decide(Action::ReadDecisions, work.who(), &Subject::call(call.facts(work.at())));
@@ -342,6 +343,8 @@ pub async fn correct_deliberation(
             let now = held.correct(sitting, control, day(work.at())).map_err(refusal)?;
             rows::save_deliberation(work.tx, &permit, &now, &reason, (work.id(), work.at())).await?;
             annex::issue_again(work, &now).await?;
+            // What has left stays as it is; what has not would say what was recorded wrongly.
+            crate::letters::void_unsent(work, &permit, *id).await?;
             let after = json!({ "number": now.number, "date": now.held_on, "control": now.control() });
             let details = json!({ "before": before, "after": after, "reason": reason });
             let subject = ("deliberation", id.to_string());

@@ -1,9 +1,12 @@
 //! Documents that are given out: drawn once from their facts, and given out again as they were.
 
+use std::sync::Arc;
+
 use ami_database::documents::{self as rows, Document, DocumentKind, Subject};
 use ami_domain::ids::{DepositId, DocumentId};
 
-use crate::{Arrival, Error, Result, deliberations, receipts};
+use crate::evidence::Evidence;
+use crate::{Arrival, Error, Result, Settings, deliberations, letters, receipts};
 
 /// The bytes of a document: those that were given out before, else drawn now, once for all.
 ///
@@ -14,7 +17,8 @@ pub async fn document_bytes(app: &Arrival, id: DocumentId) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     let document = rows::find(app.database.read(), id).await?.ok_or_else(Error::not_found)?;
-    let drawn = app.cores.run(move || draw(&document)).await?;
+    let (evidence, settings) = (Arc::clone(&app.evidence), Arc::clone(&app.settings));
+    let drawn = app.cores.run(move || draw(&document, &evidence, &settings)).await?;
     app.write(None, (id, drawn), |work, (id, drawn)| {
         Box::pin(async move {
             // Whoever was first has drawn it; the others give out the same.
@@ -50,9 +54,10 @@ pub(crate) async fn receipt_document(app: &Arrival, deposit: DepositId) -> Resul
     .await
 }
 
-fn draw(document: &Document) -> Result<Vec<u8>> {
+fn draw(document: &Document, evidence: &Evidence, settings: &Settings) -> Result<Vec<u8>> {
     match document.kind {
-        DocumentKind::Receipt => receipts::draw(&document.record),
+        DocumentKind::Receipt => receipts::draw(document, evidence, settings),
         DocumentKind::Annex => deliberations::draw_annex(&document.record),
+        DocumentKind::Letter => letters::draw(&document.record),
     }
 }

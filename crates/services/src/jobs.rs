@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use crate::outbox::{self, Transport};
-use crate::{App, Arrival, Error, Result, Work, exports, installation};
+use crate::{App, Arrival, Error, Result, Work, exports, installation, reminders, uploads};
 
 /// How long a server is believed to live that says nothing. Servers' clocks must agree better than that.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -51,33 +51,41 @@ pub enum Kind {
     Sweep,
     /// A file that somebody asked for. Done twice, it is made again.
     Export,
+    /// The members of a draft are reminded of the closing. Its message is written with its end: done twice, it says it once.
+    Remind,
+    /// A file that came in parts is checked, which its request has begun. Its job has the upload's id. Done twice, it finds a piece.
+    Upload,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Mail, Self::Sweep, Self::Export];
+    const ALL: [Self; 5] = [Self::Mail, Self::Sweep, Self::Export, Self::Remind, Self::Upload];
 
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Sweep => "sweep",
             Self::Export => "export",
+            Self::Remind => "remind",
+            Self::Upload => "upload",
         }
     }
 
     /// How many a server does at once.
     const fn at_once(self) -> usize {
         match self {
-            Self::Mail => 8,
+            Self::Mail | Self::Remind => 8,
             Self::Sweep | Self::Export => 1,
+            Self::Upload => 2,
         }
     }
 
-    /// After how many attempts it is given up: a message after four days and some hours.
+    /// After how many attempts it is given up: a message after four days and some hours, a file after some hours.
     const fn most_attempts(self) -> i64 {
         match self {
             Self::Mail => 14,
             Self::Export => 5,
             Self::Sweep => i64::MAX,
+            Self::Remind | Self::Upload => 10,
         }
     }
 
@@ -85,7 +93,7 @@ impl Kind {
     fn delay(self, attempts: i64) -> SignedDuration {
         let most = match self {
             Self::Mail => 24 * 60,
-            Self::Sweep | Self::Export => 60,
+            Self::Sweep | Self::Export | Self::Remind | Self::Upload => 60,
         };
         let minutes = 2i64.saturating_pow(u32::try_from(attempts).unwrap_or(u32::MAX));
         SignedDuration::from_mins(minutes.min(most))
@@ -245,7 +253,7 @@ async fn carry_out(app: App, crew: Crew, kind: Kind, job: Job, _place: OwnedSema
         }
     };
     for _ in 0..WRITTEN_DOWN {
-        match conclude(&app.now(), kind, claim, &ended).await {
+        match conclude(&app.now(), kind, &job, &ended).await {
             Ok(true) => return,
             Ok(false) => {
                 tracing::warn!(job = %claim.job, kind = kind.code(), "somebody else took this job over");
@@ -277,11 +285,14 @@ async fn handle(app: &App, crew: &Crew, kind: Kind, job: &Job) -> Ended {
         Kind::Mail => outbox::send(app, crew, job.claim).await,
         Kind::Export => exports::make(app, job).await,
         Kind::Sweep => sweep(&app.now()).await.map_or_else(Ended::from, |()| Ended::Done),
+        Kind::Remind => Ended::Done,
+        Kind::Upload => uploads::check_again(&app.now(), job.claim.job).await,
     }
 }
 
 /// Writes down how a job ended, with what follows; `false` when somebody else has it.
-async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Result<bool> {
+async fn conclude(app: &Arrival, kind: Kind, job: &Job, ended: &Ended) -> Result<bool> {
+    let claim = job.claim;
     let ended = match ended {
         Ended::Later(error) if claim.attempt >= kind.most_attempts() => Ended::Never(error.clone()),
         other => other.clone(),
@@ -289,9 +300,9 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
     if let Ended::Later(error) | Ended::Never(error) = &ended {
         tracing::warn!(job = %claim.job, kind = kind.code(), attempt = claim.attempt, error, "a job did not succeed");
     }
-    app.write(None, (kind, claim, ended), |work, (kind, claim, ended)| {
+    app.write(None, (kind, job.clone(), ended), |work, (kind, job, ended)| {
         Box::pin(async move {
-            let (tx, now) = (work.tx, work.at());
+            let (tx, now, claim) = (work.tx, work.at(), &job.claim);
             let held = match ended {
                 Ended::Done => rows::finish(tx, claim, None, now).await?,
                 Ended::Made(result) => rows::finish(tx, claim, Some(result), now).await?,
@@ -308,7 +319,9 @@ async fn conclude(app: &Arrival, kind: Kind, claim: Claim, ended: &Ended) -> Res
                     Kind::Sweep if *ended == Ended::Done => {
                         next_sweep(work, now.checked_add(SWEPT).map_err(Error::internal)?).await?;
                     }
-                    Kind::Sweep | Kind::Export => {}
+                    Kind::Remind if *ended == Ended::Done => reminders::remind(work, &job.arguments).await?,
+                    Kind::Upload if matches!(ended, Ended::Never(_)) => uploads::give_up(work, claim.job).await?,
+                    Kind::Sweep | Kind::Export | Kind::Remind | Kind::Upload => {}
                 }
             }
             Ok(held)
@@ -327,13 +340,15 @@ async fn next_sweep(work: &Work<'_>, at: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what is kept for a while only.
+/// Forgets what is kept for a while only, and looks for drafts that have no reminder.
 async fn sweep(app: &Arrival) -> Result<()> {
+    reminders::schedule(app).await?;
     let before = |kept: SignedDuration| app.at.checked_sub(kept).map_err(Error::internal);
     app.write(None, (before(KEYS_KEPT)?, before(READINGS_KEPT)?, before(KEPT)?), |work, &(keys, readings, other)| {
         Box::pin(async move {
             ami_database::access::forget(work.tx, readings).await?;
             ami_database::idempotency::forget(work.tx, keys).await?;
+            ami_database::uploads::forget(work.tx, keys).await?;
             ami_database::links::forget(work.tx, other).await?;
             ami_database::sign_ins::forget(work.tx, other).await?;
             Ok(rows::forget_done(work.tx, other).await?)

@@ -45,8 +45,8 @@ impl Enclosure {
     }
 }
 
-/// Puts a message into the outbox.
-pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<()> {
+/// Puts a message into the outbox; gives its id, by which it is found what became of it.
+pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, files: Vec<Enclosure>) -> Result<MailId> {
     let attachments = files
         .into_iter()
         .map(|file| Attachment {
@@ -65,7 +65,9 @@ pub(crate) async fn enqueue(work: &Work<'_>, to: &str, mail: ami_views::Mail, fi
         link: None,
         attachments,
     };
-    put(work, mail).await
+    let id = mail.id;
+    put(work, mail).await?;
+    Ok(id)
 }
 
 /// Puts a message with a secret link into the outbox; `context` is what its template needs besides the link.

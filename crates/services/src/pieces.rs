@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use ami_database::dossiers::{self as rows, Piece};
 use ami_database::{deposits, objects};
 use ami_domain::call::{CallDefinition, Class};
-use ami_domain::ids::{DossierId, PieceId};
-use ami_domain::pieces::{Format, safe_name};
+use ami_domain::ids::{DossierId, PieceId, UploadId};
+use ami_domain::pieces::{Format, PieceSlot, safe_name};
 use ami_domain::policy::{Action, acts, decide, permit};
 pub use ami_storage::Object as Opened;
-use ami_storage::{Format as Recognised, InspectError, ObjectKey, ReceiveError, Refused, Verdict, inspect};
+use ami_storage::{Format as Recognised, InspectError, ObjectKey, ReceiveError, Refused, Spooled, Verdict, inspect};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -18,6 +18,7 @@ use tokio::io::AsyncRead;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::uploads::{self, Upload};
 use crate::{Actor, Arrival, Error, Kind, Result, Work, about, about_for_seat, lock_dossier};
 
 /// A file, as those who may open it see it.
@@ -76,7 +77,7 @@ const fn format(recognised: Recognised) -> Format {
     }
 }
 
-fn too_large(max: u64) -> Error {
+pub(crate) fn too_large(max: u64) -> Error {
     Error::new(Kind::TooLarge, "file-too-large").with("max", ami_views::size(max))
 }
 
@@ -109,17 +110,54 @@ pub async fn upload_piece(
     let by = who.ok_or(ami_domain::policy::Denial::SignInFirst)?.account;
     let definition = Arc::clone(&call.definition);
     let slot = definition.slot(slot).ok_or_else(Error::not_found)?;
-    let accepted = slot.formats_label();
-
     let piece_id: Uuid = app.id();
-    let file = app.spool.receive(reader, slot.max_bytes).await.map_err(|error| match error {
+    let file = app.spool.receive(reader, slot.max_bytes).await.map_err(received)?;
+    let (format, scanned) = check_file(app, slot, &file).await?;
+    let key = ObjectKey::for_piece(piece_id);
+    // Whatever happens from here on, the object goes by itself unless it becomes a piece.
+    doom(app, &key, UPLOAD_TIME).await?;
+    app.storage.put_spooled(&key, &file, format.media_type()).await?;
+
+    // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
+    let piece = Piece {
+        id: piece_id.into(),
+        dossier: id,
+        slot: slot.code.clone(),
+        name: safe_name(given_name, format),
+        format,
+        size: file.size(),
+        sha256: file.sha256_hex(),
+        object_key: key.as_str().to_owned(),
+        scanned,
+        uploaded_at: app.at,
+        uploaded_by: by,
+    };
+    let kept =
+        app.write(who, piece.clone(), |work, piece| Box::pin(async move { keep_piece(work, piece, None).await })).await;
+    if let Err(error) = kept {
+        // At worst it goes later.
+        let _ = doom(app, &key, SignedDuration::ZERO).await;
+        return Err(error);
+    }
+    app.uploaded.fetch_add(piece.size, Ordering::Relaxed);
+    Ok(PieceView::new(&piece, &definition))
+}
+
+/// Why a file was not received.
+pub(crate) fn received(error: ReceiveError) -> Error {
+    match error {
         ReceiveError::TooLarge { max } => too_large(max),
         ReceiveError::Empty => Error::new(Kind::Invalid, "file-empty"),
         ReceiveError::Interrupted(cause) => {
             Error { cause: Some(cause.to_string()), ..Error::new(Kind::Invalid, "file-interrupted") }
         }
         other @ (ReceiveError::Full | ReceiveError::Disk(_)) => Error::unavailable(other),
-    })?;
+    }
+}
+
+/// Looks at a file that was received: what it is by its bytes, and whether a scanner passed it.
+pub(crate) async fn check_file(app: &Arrival, slot: &PieceSlot, file: &Spooled) -> Result<(Format, bool)> {
+    let accepted = slot.formats_label();
     let recognised = inspect(file.path()).await;
     let refused = |code: &'static str| {
         Error::new(Kind::UnsupportedType, code).with("accepted", &accepted).with("slot", &slot.label)
@@ -149,38 +187,11 @@ pub async fn upload_piece(
         Verdict::NotScanned => false,
         Verdict::Infected { name } => return Err(Error::new(Kind::Invalid, "file-infected").with("virus", name)),
     };
-    let key = ObjectKey::for_piece(piece_id);
-    // Whatever happens from here on, the object goes by itself unless it becomes a piece.
-    doom(app, &key, UPLOAD_TIME).await?;
-    app.storage.put_spooled(&key, &file, format.media_type()).await?;
-
-    // The object is whole and checked; the row makes it a piece. The dossier may have moved while the file came in.
-    let piece = Piece {
-        id: piece_id.into(),
-        dossier: id,
-        slot: slot.code.clone(),
-        name: safe_name(given_name, format),
-        format,
-        size: file.size(),
-        sha256: file.sha256_hex(),
-        object_key: key.as_str().to_owned(),
-        scanned,
-        uploaded_at: app.at,
-        uploaded_by: by,
-    };
-    let kept =
-        app.write(who, piece.clone(), |work, piece| Box::pin(async move { keep_piece(work, piece).await })).await;
-    if let Err(error) = kept {
-        // At worst it goes later.
-        let _ = doom(app, &key, SignedDuration::ZERO).await;
-        return Err(error);
-    }
-    app.uploaded.fetch_add(piece.size, Ordering::Relaxed);
-    Ok(PieceView::new(&piece, &definition))
+    Ok((format, scanned))
 }
 
 /// How long a stored file may take to become a piece.
-const UPLOAD_TIME: SignedDuration = SignedDuration::from_hours(2);
+pub(crate) const UPLOAD_TIME: SignedDuration = SignedDuration::from_hours(2);
 
 /// Lets a stored file go after a while, unless it becomes a piece.
 pub(crate) async fn doom(app: &Arrival, key: &ObjectKey, after: SignedDuration) -> Result<()> {
@@ -196,11 +207,24 @@ pub async fn sweep_objects(app: &Arrival) -> Result<usize> {
     if !objects::due(app.database.read(), app.at).await? {
         return Ok(0);
     }
-    let claim =
-        app.write(None, (), |work, ()| Box::pin(async move { Ok(objects::claim(work.tx, work.at(), 100).await?) }));
-    let due: Vec<String> = claim.await?;
+    let claim = app.write(None, (), |work, ()| {
+        Box::pin(async move {
+            let due: Vec<String> = objects::claim(work.tx, work.at(), 100).await?;
+            let uploads = ami_database::uploads::of_objects(work.tx.read(), &due).await?;
+            for upload in uploads.iter().filter(|upload| upload.state.is_open()) {
+                uploads::expire(work, upload).await?;
+            }
+            Ok((due, uploads))
+        })
+    });
+    let (due, uploads) = claim.await?;
     for key in &due {
-        app.storage.delete(&key.parse::<ObjectKey>().map_err(Error::internal)?).await?;
+        let object = key.parse::<ObjectKey>().map_err(Error::internal)?;
+        let parts = uploads.iter().find(|upload| upload.object_key == *key);
+        if let Some(storage_id) = parts.and_then(|upload| upload.storage_id.as_deref()) {
+            app.storage.abort_parts(&object, storage_id).await?;
+        }
+        app.storage.delete(&object).await?;
     }
     let swept = due.len();
     if swept > 0 {
@@ -218,7 +242,7 @@ pub(crate) async fn let_go(work: &Work<'_>, piece: &Piece) -> Result<()> {
 }
 
 /// Makes a stored file a piece, in the place of the one before where the slot holds one.
-async fn keep_piece(work: &Work<'_>, piece: &Piece) -> Result<()> {
+pub(crate) async fn keep_piece(work: &Work<'_>, piece: &Piece, upload: Option<UploadId>) -> Result<()> {
     let tx = work.tx;
     let (call, dossier) = lock_dossier(tx, piece.dossier).await?;
     let permit = permit::<acts::EditDossier>(work.who(), &about(work.at(), &call, &dossier))?;
@@ -231,7 +255,10 @@ async fn keep_piece(work: &Work<'_>, piece: &Piece) -> Result<()> {
     }
     let total: u64 = existing.iter().filter(|p| replaced.is_none_or(|old| old.id != p.id)).map(|p| p.size).sum();
     let most = call.definition.dossier_max_bytes;
-    if total + piece.size > most {
+    // What others are sending has its room; what the same person began to send here gives way to this.
+    let again = |other: &Upload| upload.is_none() && other.by == permit.by() && other.slot == piece.slot;
+    let held = uploads::reserved(work, &dossier, upload, again).await?;
+    if total + held + piece.size > most {
         return Err(Error::new(Kind::TooLarge, "dossier-too-large").with("max", ami_views::size(most)));
     }
     if let Some(old) = replaced {

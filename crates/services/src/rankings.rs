@@ -306,6 +306,13 @@ pub(crate) async fn newest_standings(app: &Arrival, call: &Call) -> Result<Optio
     Ok(Some((newest.id, app.standings(newest.id).await?)))
 }
 
+/// The newest ranking of a call, whole, for whoever writes of it.
+pub(crate) async fn newest_view(app: &Arrival, call: &Call) -> Result<Option<RankingView>> {
+    let Some(newest) = app.newest_ranking(call.id).await? else { return Ok(None) };
+    let found = rows::find_ranking(app.database.read(), newest.id).await?.ok_or_else(Error::not_found)?;
+    app.cores.run(move || Ok(Some(read_view(&found)?))).await
+}
+
 impl Arrival {
     /// The rankings of a call, newest first, without what is in them.
     async fn rankings(&self, call: CallId) -> Result<Arc<Vec<SnapshotPlace>>> {

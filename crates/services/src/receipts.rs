@@ -9,18 +9,24 @@ use ami_domain::deposit::Deposit;
 use ami_domain::dossier::Dossier;
 use ami_domain::ids::{DepositId, DossierId};
 use ami_domain::policy::{Action, decide};
+use ami_domain::receipt::ReceiptNumber;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::documents::NamedFile;
-use crate::{Actor, Arrival, Error, Result, Work, about, documents};
+use crate::evidence::Evidence;
+use crate::{Actor, Arrival, Error, Result, Settings, Work, about, documents, tokens, verification};
 
 /// The proof of a deposit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Receipt {
     /// The dossier's number.
     pub number: String,
+    /// The receipt's own, which nobody guesses: whoever holds it may ask whether the receipt is genuine.
+    pub receipt_number: String,
+    /// Where anyone may ask so.
+    pub verify_url: String,
     /// 1, 2, …; the last one counts.
     pub version: i64,
     /// By the server's clock.
@@ -181,9 +187,11 @@ impl ReceiptRecord {
         }
     }
 
-    fn into_view(self, standing: Standing) -> Receipt {
+    fn into_view(self, standing: Standing, number: &ReceiptNumber, settings: &Settings) -> Receipt {
         Receipt {
             number: self.number,
+            receipt_number: number.to_string(),
+            verify_url: verify_url(settings, number),
             version: self.version,
             deposited_at: self.deposited_at,
             counts: standing.counts,
@@ -233,7 +241,8 @@ pub(crate) async fn issue(
         ..ReceiptRecord::new(&call.definition, deposit, content_sha256, work.at())?
     };
     let document = keep(work, deposit.id, &record).await?;
-    Ok((document, record.into_view(Standing { counts: true, replaced_by: None })))
+    let view = record.into_view(Standing { counts: true, replaced_by: None }, own_number(&document)?, work.settings());
+    Ok((document, view))
 }
 
 /// Fixes the facts of a receipt that was issued before they were kept, as the deposit and its version of the call say them.
@@ -254,15 +263,33 @@ async fn keep(work: &Work<'_>, deposit: DepositId, record: &ReceiptRecord) -> Re
         name: format!("accuse-reception-{}.pdf", record.number),
         media_type: "application/pdf".into(),
         record: serde_json::to_string(record).map_err(Error::internal)?,
+        number: Some(ReceiptNumber::from_random(tokens::random().map_err(Error::internal)?)),
     };
     rows::insert_document(work.tx, Subject::Receipt(deposit), &document, work.at()).await?;
     Ok(document)
 }
 
-/// Draws a receipt from its facts.
-pub(crate) fn draw(record: &str) -> Result<Vec<u8>> {
-    let record = ReceiptRecord::read(record)?;
+/// The number of a receipt.
+fn own_number(document: &Document) -> Result<&ReceiptNumber> {
+    document.number.as_ref().ok_or_else(|| Error::internal("a receipt without a number"))
+}
+
+/// The page on which anyone verifies a receipt.
+fn verify_url(settings: &Settings, number: &ReceiptNumber) -> String {
+    settings.url(&format!("/accuses/{}", number.as_str()))
+}
+
+/// When the dossier of a receipt was filed.
+pub(crate) fn deposited_at(document: &Document) -> Result<Timestamp> {
+    Ok(ReceiptRecord::read(&document.record)?.deposited_at)
+}
+
+/// Draws a receipt from its facts, and seals it.
+pub(crate) fn draw(document: &Document, evidence: &Evidence, settings: &Settings) -> Result<Vec<u8>> {
+    let record = ReceiptRecord::read(&document.record)?;
+    let number = own_number(document)?;
     let mut facts = vec![
+        ("Accusé n°".into(), number.to_string()),
         ("Dossier n°".into(), record.number),
         ("Dépôt".into(), format!("version {}", record.version)),
         ("Reçu le".into(), ami_views::date_time(record.deposited_at)),
@@ -290,9 +317,11 @@ pub(crate) fn draw(record: &str) -> Result<Vec<u8>> {
             .map(|p| ReceiptPiece { slot: p.slot, name: p.name, size: ami_views::size(p.size), sha256: p.sha256 })
             .collect(),
         content_sha256: record.content_sha256,
+        verify_url: verify_url(settings, number),
+        verify_text: ami_views::message("receipt-verify", &[("url", settings.url("/accuses"))]).unwrap_or_default(),
         demonstration: record.demonstration,
     };
-    ami_documents::receipt_pdf(&document).map_err(Error::internal)
+    Ok(verification::seal(evidence, ami_documents::receipt_pdf(&document).map_err(Error::internal)?, number))
 }
 
 /// The deposit that a receipt is asked for, and what became of it; the last one without a version.
@@ -321,7 +350,7 @@ pub(crate) fn counts(dossier: &Dossier, deposit: DepositId) -> bool {
 pub async fn show_receipt(app: &Arrival, who: Option<&Actor>, id: DossierId, version: Option<i64>) -> Result<Receipt> {
     let (deposit, standing) = asked(app, who, id, version).await?;
     let document = documents::receipt_document(app, deposit).await?;
-    Ok(ReceiptRecord::read(&document.record)?.into_view(standing))
+    Ok(ReceiptRecord::read(&document.record)?.into_view(standing, own_number(&document)?, &app.settings))
 }
 
 /// The same as PDF, always the same bytes.

@@ -2,6 +2,7 @@
 
 use ami_database::{ConnectionTrait, calls as rows, dossiers, jury, rankings};
 use ami_domain::call::{AdvanceError, CallState};
+use ami_domain::deliberation::DecisionStage;
 use ami_domain::dossier::DossierStateName;
 use ami_domain::jury::Voice;
 use ami_domain::policy::{Action, Subject, acts, decide, permit};
@@ -10,13 +11,14 @@ use serde::Serialize;
 
 use crate::calls::{CallSummary, summary};
 use crate::decisions::Grounds;
+use crate::deliberations::stages;
 use crate::writing::published_definition;
-use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result};
+use crate::{Actor, Arrival, Call, Error, Kind, Problem, Result, letters};
 
 /// Something that a step would leave unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unfinished {
-    /// `unexamined`, `no-juror`, `open-sheets`, `no-ranking`, `undecided`.
+    /// `unexamined`, `no-juror`, `open-sheets`, `no-ranking`, `undecided`, `unnotified`.
     pub code: &'static str,
     /// How many; 0 where there is nothing to count.
     pub count: u64,
@@ -60,9 +62,12 @@ async fn unfinished(conn: &impl ConnectionTrait, call: &Call, to: CallState) -> 
             note("no-ranking", 0, false);
         }
         (_, CallState::Notified) => {
-            let undecided = count_undecided(conn, call).await?;
+            let (undecided, unnotified) = count_untold(conn, call).await?;
             if undecided > 0 {
                 note("undecided", undecided, true);
+            }
+            if unnotified > 0 {
+                note("unnotified", unnotified, true);
             }
         }
         _ => {}
@@ -70,16 +75,26 @@ async fn unfinished(conn: &impl ConnectionTrait, call: &Call, to: CallState) -> 
     Ok(found)
 }
 
-/// Filed dossiers that nobody withdrew, without a decision that stands.
-async fn count_undecided(conn: &impl ConnectionTrait, call: &Call) -> Result<u64> {
-    let counts = dossiers::counts(conn, call.id).await?;
-    let decided = rankings::decisions_with_states(conn, call.id).await?;
+/// Filed dossiers that nobody withdrew: those without a decision that stands, and those whose decision was not notified. An
+/// inadmissibility that its applicant was told of is decided by that.
+async fn count_untold(conn: &impl ConnectionTrait, call: &Call) -> Result<(u64, u64)> {
+    let filed = dossiers::filed_of_call(conn, call.id).await?;
+    let decided = rankings::decisions(conn, call.id).await?;
     let grounds = Grounds::load(conn, call.id, None).await?;
-    let standing =
-        decided.iter().filter(|(d, state)| *state != DossierStateName::Withdrawn && grounds.stale(d, *state).is_none());
-    let waits = |state: DossierStateName| !matches!(state, DossierStateName::Draft | DossierStateName::Withdrawn);
-    let filed: u64 = counts.iter().filter(|((_, state), _)| waits(*state)).map(|(_, n)| n).sum();
-    Ok(filed.saturating_sub(u64::try_from(standing.count()).unwrap_or(u64::MAX)))
+    let stages = stages(conn, call.id, None).await?;
+    let told = letters::told_inadmissible(conn, call).await?;
+    let (mut undecided, mut unnotified) = (0, 0);
+    for dossier in filed.iter().filter(|d| d.state_name() != DossierStateName::Withdrawn) {
+        if dossier.state_name() == DossierStateName::Inadmissible && told.contains(&dossier.id) {
+            continue;
+        }
+        match decided.get(&dossier.id) {
+            Some(d) if stages.of(d) == DecisionStage::Notified => {}
+            Some(d) if grounds.stale(d, dossier.state_name()).is_none() => unnotified += 1,
+            _ => undecided += 1,
+        }
+    }
+    Ok((undecided, unnotified))
 }
 
 /// Moves a call to its next state; publication freezes what is written in it.

@@ -204,11 +204,16 @@ pub struct Secret {
     pub hash: String,
 }
 
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Makes a secret of 256 random bits.
 pub fn secret() -> Result<Secret, getrandom::Error> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes)?;
-    let token = URL_SAFE_NO_PAD.encode(bytes);
+    let token = URL_SAFE_NO_PAD.encode(random::<32>()?);
     Ok(Secret { hash: hash_token(&token), token })
 }
 

@@ -8,6 +8,7 @@
 //! What was not acknowledged may leave temporary files, which the next start removes. There is no redundancy: the directory is to
 //! be backed up like the database.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::Ipv4Addr;
@@ -25,7 +26,8 @@ use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput,
     DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
+    HeadObjectOutput, ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartInput,
+    UploadPartOutput,
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
@@ -39,6 +41,10 @@ use crate::spool::create_private_directory;
 
 const REGION: &str = "us-east-1";
 const LOCK: &str = ".lock";
+/// How long an unfinished upload is kept to which nothing is added: longer than anybody waits for its next part.
+const ABANDONED: Duration = Duration::from_hours(4);
+/// How often such uploads are looked for.
+const SWEPT: Duration = Duration::from_hours(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// When no connection can be accepted (no file descriptor left), trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -111,10 +117,11 @@ impl Embedded {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen_error)?;
         let endpoint = format!("http://{}", listener.local_addr().map_err(listen_error)?);
 
+        let swept = root.clone();
         let mut service = S3ServiceBuilder::new(Durable { files, root });
         service.set_auth(SimpleAuth::from_single(access_key.as_str(), secret_key.expose()));
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, service.build(), stopped, lock));
+        let task = tokio::spawn(serve(listener, service.build(), stopped, (lock, swept)));
         Ok(Self { endpoint, access_key, secret_key, stop, task })
     }
 
@@ -132,6 +139,7 @@ impl Embedded {
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             path_style: true,
+            browser_endpoint: None,
         }
     }
 
@@ -145,7 +153,13 @@ impl Embedded {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service, mut stopped: oneshot::Receiver<()>, lock: File) {
+async fn serve(
+    listener: TcpListener,
+    service: S3Service,
+    mut stopped: oneshot::Receiver<()>,
+    (lock, directory): (File, PathBuf),
+) {
+    let mut swept = tokio::time::interval_at(tokio::time::Instant::now() + SWEPT, SWEPT);
     let server = Builder::new(TokioExecutor::new()).http1_only();
     let graceful = GracefulShutdown::new();
     loop {
@@ -153,6 +167,13 @@ async fn serve(listener: TcpListener, service: S3Service, mut stopped: oneshot::
             accepted = listener.accept() => accepted,
             // Also when the sender was dropped with its Embedded.
             _ = &mut stopped => break,
+            _ = swept.tick() => {
+                let directory = directory.clone();
+                if let Err(error) = blocking(move || remove_abandoned(&directory)).await {
+                    tracing::warn!(%error, "unfinished uploads cannot be removed");
+                }
+                continue;
+            }
         };
         match accepted {
             Ok((socket, _)) => {
@@ -177,8 +198,7 @@ async fn serve(listener: TcpListener, service: S3Service, mut stopped: oneshot::
     drop(lock);
 }
 
-/// Locks the directory (s3s-fs numbers its temporary files per process, so two would write into each other's) and removes what an
-/// earlier process left unfinished: no upload can be in progress before the server listens.
+/// Locks the directory: s3s-fs numbers its temporary files per process, so two would write into each other's.
 fn prepare(directory: &Path) -> io::Result<File> {
     create_private_directory(directory)?;
     let lock = File::options().create(true).truncate(false).write(true).open(directory.join(LOCK))?;
@@ -186,19 +206,42 @@ fn prepare(directory: &Path) -> io::Result<File> {
         TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
         TryLockError::Error(error) => error,
     })?;
+    remove_abandoned(directory)?;
+    Ok(lock)
+}
+
+/// Of a file's name in the directory, the upload that it belongs to while that is unfinished: a part, the note of a multipart
+/// upload, the attributes that it would give its object.
+fn upload_of(name: &str) -> Option<&str> {
+    let after = [".upload_id-", ".upload-"].into_iter().find_map(|start| name.strip_prefix(start));
+    let after =
+        after.or_else(|| name.starts_with(".bucket-").then(|| name.split_once(".upload-")).flatten().map(|(_, id)| id));
+    after?.split('.').next()
+}
+
+/// Removes uploads in parts to which nothing was added for a while: whoever began them is gone. Others go on, after a restart too.
+fn remove_abandoned(directory: &Path) -> io::Result<()> {
+    let mut uploads: BTreeMap<String, (Duration, Vec<PathBuf>)> = BTreeMap::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // Parts, the note of a multipart upload, and the attributes it would have given its object.
-        let unfinished = name.starts_with(".upload_id-")
-            || name.starts_with(".upload-")
-            || (name.starts_with(".bucket-") && name.contains(".upload-"));
-        if unfinished {
-            std::fs::remove_file(entry.path())?;
+        let Some(upload) = name.to_str().and_then(upload_of) else { continue };
+        // One that is finished at this moment is no more.
+        let Ok(changed) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+        let age = changed.elapsed().unwrap_or_default();
+        let (youngest, files) = uploads.entry(upload.to_owned()).or_insert((age, Vec::new()));
+        *youngest = age.min(*youngest);
+        files.push(entry.path());
+    }
+    for (_, files) in uploads.into_values().filter(|(youngest, _)| *youngest > ABANDONED) {
+        for file in files {
+            match std::fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
     }
-    Ok(lock)
+    Ok(())
 }
 
 /// s3s-fs, plus the synchronisation that makes an acknowledged write survive a power cut. Operations that are not here are refused.
@@ -327,7 +370,20 @@ impl S3 for Durable {
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
-        self.files.upload_part(request).await
+        // Named as s3s-fs names it. A part that was acknowledged is there after a power cut.
+        let name = format!(".upload_id-{}.part-{}", request.input.upload_id, request.input.part_number);
+        let response = self.files.upload_part(request).await?;
+        let root = self.root.clone();
+        blocking(move || {
+            File::open(root.join(name))?.sync_all()?;
+            synchronise_directory(&root)
+        })
+        .await?;
+        Ok(response)
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        self.files.list_parts(request).await
     }
 
     async fn abort_multipart_upload(

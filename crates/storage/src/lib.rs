@@ -21,4 +21,4 @@ pub use key::{KeyError, ObjectKey};
 pub use scan::{ScanError, Scanner, ScannerAddressError, Verdict};
 pub use settings::{Secret, SettingsError, StorageSettings};
 pub use spool::{ReceiveError, Spool, Spooled};
-pub use store::{Object, ObjectReader, Storage, StorageError};
+pub use store::{Object, ObjectReader, ReceivedPart, Storage, StorageError};

@@ -39,6 +39,8 @@ pub struct StorageSettings {
     pub secret_key: Secret,
     /// The bucket in the path rather than in the host name: true for Garage and for the embedded server.
     pub path_style: bool,
+    /// Root URL at which browsers reach the service, to send parts of files to it themselves; they send them to us otherwise.
+    pub browser_endpoint: Option<String>,
 }
 
 /// What is wrong with [`StorageSettings`].
@@ -67,6 +69,9 @@ impl StorageSettings {
     /// Verifies everything that can be verified without the network.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.host().ok_or(SettingsError::Endpoint)?;
+        if let Some(endpoint) = &self.browser_endpoint {
+            host(endpoint).ok_or(SettingsError::Endpoint)?;
+        }
         let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if self.region.is_empty() || !self.region.chars().all(word) {
             return Err(SettingsError::Region);
@@ -90,28 +95,40 @@ impl StorageSettings {
         !self.is_https() && !loopback
     }
 
+    /// The origin to which browsers send parts: the bucket is in its host name, or in the path.
+    pub(crate) fn browser_origin(&self) -> Option<String> {
+        let endpoint = self.browser_endpoint.as_deref()?.trim_end_matches('/');
+        let (scheme, host) = endpoint.split_once("://")?;
+        Some(if self.path_style { endpoint.to_owned() } else { format!("{scheme}://{}.{host}", self.bucket) })
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.endpoint.starts_with("https://")
     }
 
     /// The endpoint's host, when the endpoint is well formed.
     fn host(&self) -> Option<&str> {
-        let rest = self.endpoint.strip_prefix("https://").or_else(|| self.endpoint.strip_prefix("http://"))?;
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match authority.rsplit_once(':') {
-            // The last colon of a bare "[::1]" is inside the brackets.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let literal = |inner: &str| !inner.is_empty() && inner.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
-        let valid_host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-            Some(inner) => literal(inner),
-            None => !host.is_empty() && host.chars().all(named),
-        };
-        let valid_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
-        (valid_host && valid_port).then_some(host)
+        host(&self.endpoint)
     }
+}
+
+/// The host of a service's root URL.
+fn host(endpoint: &str) -> Option<&str> {
+    let rest = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"))?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match authority.rsplit_once(':') {
+        // The last colon of a bare "[::1]" is inside the brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let literal = |inner: &str| !inner.is_empty() && inner.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
+    let valid_host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(inner) => literal(inner),
+        None => !host.is_empty() && host.chars().all(named),
+    };
+    let valid_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
+    (valid_host && valid_port).then_some(host)
 }
 
 fn is_bucket_name(name: &str) -> bool {
@@ -138,7 +155,20 @@ mod tests {
             access_key: "GK0123".to_owned(),
             secret_key: Secret::new("hush"),
             path_style: true,
+            browser_endpoint: None,
         }
+    }
+
+    #[test]
+    fn browsers_are_told_one_origin() {
+        let mut of = settings("http://127.0.0.1:3900");
+        assert_eq!(of.browser_origin(), None);
+        of.browser_endpoint = Some("https://s3.exemple.fr/".to_owned());
+        assert_eq!(of.browser_origin().as_deref(), Some("https://s3.exemple.fr"));
+        of.path_style = false;
+        assert_eq!(of.browser_origin().as_deref(), Some("https://ami-pieces.s3.exemple.fr"));
+        of.browser_endpoint = Some("https://s3.exemple.fr; script-src *".to_owned());
+        assert_eq!(of.check(), Err(SettingsError::Endpoint));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! identifiers and are never written twice.
 
 mod error;
+mod parts;
 mod upload;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use crate::key::ObjectKey;
 use crate::settings::StorageSettings;
 
 pub use error::StorageError;
+pub use parts::ReceivedPart;
 
 /// Parts are held in memory while they are signed and sent; this bounds how many are at once, in all uploads together.
 const PARTS_IN_MEMORY: usize = 8;
@@ -48,6 +50,9 @@ pub struct Storage {
     bucket: Arc<str>,
     region: Arc<str>,
     parts: Arc<Semaphore>,
+    /// Signs addresses for browsers, where they reach the storage.
+    from_browsers: Option<Client>,
+    browser_origin: Option<Arc<str>>,
 }
 
 /// An object being read.
@@ -98,8 +103,14 @@ impl Storage {
             // We send a SHA-256 of our own with every body; the default would add a CRC as a trailer.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
+        let from_browsers = settings
+            .browser_endpoint
+            .as_ref()
+            .map(|endpoint| Client::from_conf(config.to_builder().endpoint_url(endpoint.as_str()).build()));
         Ok(Self {
             client: Client::from_conf(config),
+            from_browsers,
+            browser_origin: settings.browser_origin().map(Into::into),
             bucket: settings.bucket.as_str().into(),
             region: settings.region.as_str().into(),
             parts: Arc::new(Semaphore::new(PARTS_IN_MEMORY)),

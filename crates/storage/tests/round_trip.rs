@@ -196,7 +196,8 @@ async fn objects_outlive_the_server_and_leftovers_do_not() {
         format!(".bucket-cGllY2Vz.object-eA.upload-{id}.metadata.json"),
         ".tmp.3.internal.part".to_owned(),
     ] {
-        std::fs::write(home.path().join(leftover), "half").unwrap();
+        let file = std::fs::File::create(home.path().join(leftover)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     }
     let server = embedded(home.path()).await.unwrap();
     let storage = bucket(&server).await;

@@ -11,6 +11,7 @@ use ami_domain::decision::{DecisionKind, Stale};
 use ami_domain::deliberation::{DecisionStage, DeliberationStage};
 use ami_domain::dossier::{DossierStateName, InadmissibleReason};
 use ami_domain::jury::{College, RecusalReason, Voice};
+use ami_domain::letter::{Channel, LetterKind, LetterStage};
 use ami_views::Views;
 use samples::samples;
 
@@ -169,6 +170,11 @@ fn every_word_of_the_domain_has_its_french() {
     keys.extend(words("stale", &Stale::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
     keys.extend(words("deliberation", &DeliberationStage::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
     keys.extend(words("stage", &DecisionStage::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
+    let letters: Vec<&str> = LetterKind::ALL.iter().map(|k| k.as_str()).collect();
+    keys.extend(words("letter-kind", &letters));
+    keys.extend(words("letter-title", &letters));
+    keys.extend(words("letter-state", &LetterStage::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
+    keys.extend(words("channel", &Channel::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>()));
     keys.extend(words("college", &College::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>()));
     keys.extend(words("voice", &Voice::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>()));
     keys.extend(words("reason", &RecusalReason::ALL.iter().map(|r| r.as_str()).collect::<Vec<_>>()));
@@ -178,7 +184,8 @@ fn every_word_of_the_domain_has_its_french() {
     keys.extend(words("cell", &["none", "assigned", "locked", "recused"]));
     keys.extend(words("sheet", &["draft", "locked", "reopened"]));
     keys.extend(words("field-hint", &["siret", "rna", "iban", "phone", "url", "email", "percentage"]));
-    let lacking: Vec<String> = keys.into_iter().filter(|key| ami_views::message(key, &[]).is_none()).collect();
+    let args = [("number", "1".to_owned()), ("lot", "L".to_owned())];
+    let lacking: Vec<String> = keys.into_iter().filter(|key| ami_views::message(key, &args).is_none()).collect();
     assert!(lacking.is_empty(), "{lacking:?}");
 }
 

@@ -83,7 +83,7 @@ step-about-marking = Les membres du jury qui ont fait leur déclaration accèden
 step-about-hearings = La notation individuelle se termine : les candidats sont entendus.
 step-about-plenary = Le jury se réunit et rend son avis : les membres voient le classement.
 step-about-deliberation = L'avis du jury est rendu. L'autorité délibère, dossier par dossier.
-step-about-notified = À faire quand vous avez écrit à chaque candidat : aucun message ne part d'ici. Les décisions ne se modifient plus.
+step-about-notified = À faire quand chaque candidat a reçu sa lettre : elles partent de la page de chaque délibération.
 step-about-archived = L'appel est clos et conservé.
 
 # How the marks of jurors become one.

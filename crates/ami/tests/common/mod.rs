@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses its own part of this module")]
 
+pub(crate) mod assembly;
 mod described;
 pub(crate) mod jury;
 pub(crate) mod line;
@@ -101,6 +102,7 @@ fn storage() -> Option<StorageSettings> {
         access_key: read("ACCESS_KEY").unwrap(),
         secret_key: Secret::new(read("SECRET_KEY").unwrap()),
         path_style: true,
+        browser_endpoint: None,
     })
 }
 

@@ -283,7 +283,8 @@ mod tests {
                 assert!(responses.contains_key(status), "{name}: {status}");
             }
             assert!(responses.contains_key("401") || !asks_who(operation), "{name}");
-            assert_eq!(responses.contains_key("413"), operation.get("requestBody").is_some(), "{name}");
+            // What was sent in parts may be too much without a body.
+            assert!(responses.contains_key("413") || operation.get("requestBody").is_none(), "{name}");
             for (status, response) in responses {
                 if status.as_str() < "400" {
                     assert!(!response["description"].as_str().unwrap().is_empty(), "{name}: {status}");

@@ -8,8 +8,12 @@ mod dossiers;
 mod exports;
 mod forms;
 mod jury;
+mod letters;
 mod officers;
+mod questions;
 mod rankings;
+mod receipts;
+mod uploads;
 mod writing;
 
 use ami_services::{Error, Kind};
@@ -54,6 +58,11 @@ type Api<T> = Result<Answer<T>, ApiError>;
         rankings::decision, rankings::confirm, rankings::decisions, rankings::csv, rankings::xlsx,
         deliberations::gather, deliberations::list, deliberations::show, deliberations::executory, deliberations::correct,
         deliberations::acts, deliberations::annex, deliberations::annex_pdf,
+        letters::write, letters::of_deliberation, letters::notify, letters::write_some, letters::of_call, letters::show,
+        letters::correct, letters::approve, letters::pdf, letters::deliver, letters::signatories, letters::add_signatory,
+        letters::end_signatory, letters::own, letters::choose, letters::explanation, letters::explanation_pdf,
+        questions::ask, questions::published, questions::own, questions::asked, questions::answer,
+        receipts::verify, uploads::begin, uploads::part, uploads::show, uploads::complete,
     ),
     components(schemas(ProblemBody)),
 )]
@@ -76,7 +85,11 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(jury::routes());
     all.extend(officers::routes());
     all.extend(writing::routes());
+    all.extend(letters::routes());
+    all.extend(questions::routes());
     all.extend(rankings::routes());
+    all.extend(receipts::routes());
+    all.extend(uploads::routes());
     all
 }
 

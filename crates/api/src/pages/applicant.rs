@@ -7,7 +7,7 @@ use ami_domain::ids::{DossierId, OrganisationId};
 use ami_services::dossiers::DossierView;
 use ami_services::members::{self as member_services, MemberInput};
 use ami_services::organisations::{self, LEGAL_FORMS, OrganisationInput};
-use ami_services::{Error, Kind, calls, deposits, discards, dossiers, pieces, receipts};
+use ami_services::{Error, Kind, calls, deposits, discards, dossiers, letters, pieces, receipts};
 use futures_util::TryStreamExt as _;
 use multer::Multipart;
 use rocket::data::Data;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::forms::Fields;
+use super::public::{arrived, keep_towards, towards};
 use super::{Ctx, Html, is_of_form, listed};
 use crate::guards::{Id, MOST_UPLOAD, drop_body};
 
@@ -89,7 +90,7 @@ fn new_organisation(ctx: Ctx<'_>) -> Html {
 async fn create_organisation(ctx: Ctx<'_>, cookies: &CookieJar<'_>, form: Fields) -> Html {
     let input = organisation_input(&form);
     match organisations::create_organisation(ctx.app, ctx.who.actor(), &input).await {
-        Ok(_) => ctx.go(cookies, "/espace".into(), Some("organisation")),
+        Ok(_) => ctx.go(cookies, towards(cookies), Some("organisation")),
         Err(e) if is_of_form(&e) => organisation_page(&ctx, Status::UnprocessableEntity, None, &input, Some(&e)),
         Err(e) => Err(e.into()),
     }
@@ -166,7 +167,20 @@ async fn apply_page(ctx: &Ctx<'_>, status: Status, code: &str, chosen: (&str, &s
 }
 
 #[get("/appels/<code>/candidater?<lot>")]
-async fn apply(ctx: Ctx<'_>, code: &str, lot: Option<&str>) -> Html {
+async fn apply(ctx: Ctx<'_>, cookies: &CookieJar<'_>, code: &str, lot: Option<&str>) -> Html {
+    let me = match &ctx.who.0 {
+        Some(signed) => Some(ami_services::accounts::show_me(ctx.app, signed).await?),
+        None => None,
+    };
+    if me.is_some_and(|me| !me.organisations.is_empty()) {
+        arrived(cookies);
+    } else {
+        // The lot is still chosen once they have an account and an organisation.
+        let encoded = |text: &str| rocket::http::RawStr::new(text).percent_encode().to_string();
+        let lot = lot.map(|lot| format!("?lot={}", encoded(lot))).unwrap_or_default();
+        let to = format!("/appels/{}/candidater{lot}", encoded(code));
+        keep_towards(cookies, to, ctx.app.settings.is_secure());
+    }
     apply_page(&ctx, Status::Ok, code, ("", lot.unwrap_or_default()), &json!([])).await
 }
 
@@ -200,10 +214,15 @@ fn draft_notice(dossier: &DossierView, call: &CallDefinition) -> String {
     call.text("draft_notice", &[("numero", &dossier.summary.number), ("cloture", &closes)]).unwrap_or_default()
 }
 
-async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
+pub(super) async fn dossier_page(ctx: &Ctx<'_>, status: Status, id: DossierId, errors: &Value) -> Html {
     let (dossier, call) = load(ctx, id).await?;
     let notice = draft_notice(&dossier, &call);
-    ctx.page_with(status, "dossier", &json!({ "dossier": dossier, "notice": notice, "errors": errors }))
+    let sent = letters::list_own(ctx.app, ctx.who.actor(), id).await?;
+    let electronic = letters::accepts_electronic(ctx.app, ctx.who.actor(), id).await?;
+    let body = json!({
+        "dossier": dossier, "notice": notice, "errors": errors, "letters": sent, "electronic": electronic,
+    });
+    ctx.page_with(status, "dossier", &body)
 }
 
 #[get("/dossiers/<id>")]

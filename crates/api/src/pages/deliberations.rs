@@ -1,11 +1,14 @@
 //! Pages of deliberations: what waits for the assembly, what it took, its annex.
 
+use std::collections::BTreeMap;
+
 use ami_domain::ids::DeliberationId;
 use ami_services::calls::{self, CallView};
 use ami_services::deliberations::{
     self as services, AnnexRecord, Correction, DeliberationSummary, DeliberationView, NewControl, NewDeliberation,
     RecordedAct, Waiting,
 };
+use ami_services::letters::{self, LetterView, SignatoryView};
 use rocket::http::{CookieJar, Status};
 use rocket::{Route, get, post, routes};
 use serde::Serialize;
@@ -105,28 +108,62 @@ struct DeliberationPage {
     call: CallView,
     deliberation: DeliberationView,
     acts: Vec<RecordedAct>,
+    letters: Vec<LetterView>,
+    signatories: Vec<SignatoryView>,
     /// What was typed of its control or correction, by field.
     typed: Value,
+    /// What was typed of reserves, by field.
+    reserves: BTreeMap<String, String>,
     errors: Value,
 }
 
-async fn deliberation_page(ctx: &Ctx<'_>, status: Status, id: DeliberationId, typed: Value, errors: Value) -> Html {
+/// What was typed in one of the forms of a deliberation's page.
+#[derive(Default)]
+pub(super) struct Given {
+    /// Of its control or correction, by field.
+    pub(super) act: Value,
+    /// Of the reserves under which dossiers are supported, by field.
+    pub(super) reserves: BTreeMap<String, String>,
+}
+
+impl Given {
+    fn of(form: &Fields, names: &[&str]) -> Self {
+        let act = names.iter().map(|name| ((*name).to_owned(), Value::from(form.get(name)))).collect();
+        Self { act, ..Self::default() }
+    }
+}
+
+pub(super) async fn deliberation_page(
+    ctx: &Ctx<'_>,
+    status: Status,
+    id: DeliberationId,
+    given: Given,
+    errors: Value,
+) -> Html {
     let who = ctx.who.actor();
     let deliberation = services::show_deliberation(ctx.app, who, id).await?;
     let acts = services::list_acts(ctx.app, who, id).await?;
     let call = calls::show_call(ctx.app, who, &deliberation.call).await?;
-    ctx.page_with(status, "deliberation", &DeliberationPage { call, deliberation, acts, typed, errors })
+    let letters = letters::list_letters(ctx.app, who, id).await?;
+    let signatories = letters::list_signatories(ctx.app, who, &deliberation.call).await?;
+    let page = DeliberationPage {
+        call,
+        deliberation,
+        acts,
+        letters,
+        signatories,
+        typed: given.act,
+        reserves: given.reserves,
+        errors,
+    };
+    ctx.page_with(status, "deliberation", &page)
 }
 
 const CONTROL: [&str; 3] = ["transmitted_on", "published_on", "receipt"];
 
 #[get("/gestion/deliberations/<id>", rank = 1)]
 async fn show(ctx: Ctx<'_>, id: Id) -> Html {
-    deliberation_page(&ctx, Status::Ok, id.get(), Value::Null, json!([])).await
-}
-
-fn typed(form: &Fields, names: &[&str]) -> Value {
-    names.iter().map(|name| ((*name).to_owned(), Value::from(form.get(name)))).collect()
+    deliberation_page(&ctx, Status::Ok, id.get(), Given::default(), json!([])).await
 }
 
 #[post("/gestion/deliberations/<id>/executoire", data = "<form>")]
@@ -140,8 +177,8 @@ async fn executory(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) 
     match services::make_executory(ctx.app, ctx.who.actor(), id, new).await {
         Ok(_) => ctx.go(cookies, format!("/gestion/deliberations/{id}"), Some("executory")),
         Err(e) if is_of_form(&e) => {
-            let typed = typed(&form, &CONTROL);
-            deliberation_page(&ctx, Status::UnprocessableEntity, id, typed, listed(&e)).await
+            let given = Given::of(&form, &CONTROL);
+            deliberation_page(&ctx, Status::UnprocessableEntity, id, given, listed(&e)).await
         }
         Err(e) => Err(e.into()),
     }
@@ -165,7 +202,7 @@ async fn correct(ctx: Ctx<'_>, cookies: &CookieJar<'_>, id: Id, form: Fields) ->
         Ok(_) => ctx.go(cookies, format!("/gestion/deliberations/{id}"), Some("corrected")),
         Err(e) if is_of_form(&e) => {
             let names = [&["number", "date", "link", "reason"][..], &CONTROL[..]].concat();
-            deliberation_page(&ctx, Status::UnprocessableEntity, id, typed(&form, &names), listed(&e)).await
+            deliberation_page(&ctx, Status::UnprocessableEntity, id, Given::of(&form, &names), listed(&e)).await
         }
         Err(e) => Err(e.into()),
     }

@@ -19,6 +19,17 @@ const LIMIT: u64 = 2 * 1024 * 1024;
 pub(super) struct Fields(BTreeMap<String, Vec<String>>);
 
 impl Fields {
+    /// One field, as if it had been sent.
+    pub(super) fn of(name: &str, value: &str) -> Self {
+        Self(BTreeMap::from([(name.to_owned(), vec![value.to_owned()])]))
+    }
+
+    /// The same with one more.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), vec![value.to_owned()]);
+        self
+    }
+
     /// What was typed; empty when the field was not sent.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).and_then(|v| v.last()).map_or("", String::as_str)

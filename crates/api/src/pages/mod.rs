@@ -9,15 +9,19 @@ mod deliberations;
 mod exports;
 mod forms;
 mod jury;
+mod letters;
 mod officer;
 mod officers;
 mod parts;
 mod public;
+mod questions;
 mod reading;
+mod receipts;
 mod sections;
 mod sheet;
 mod writing;
 
+use ami_services::verification::key_set;
 use ami_services::{Arrival, Error, Kind};
 use rocket::http::{ContentType, Cookie, CookieJar, Header, Status};
 use rocket::request::{FromRequest, Outcome, Request};
@@ -26,6 +30,7 @@ use rocket::{Catcher, Route, catch, catchers, get, routes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::answer::ApiError;
 use crate::guards::{Arrived, Who};
 use crate::kept::{Given, Kept, Made};
 
@@ -39,10 +44,13 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(api::routes());
     all.extend(applicant::routes());
     all.extend(sections::routes());
+    all.extend(questions::routes());
     all.extend(reading::routes());
+    all.extend(receipts::routes());
     all.extend(deliberations::routes());
     all.extend(exports::routes());
     all.extend(jury::routes());
+    all.extend(letters::routes());
     all.extend(sheet::routes());
     all.extend(officer::routes());
     all.extend(allocation::routes());
@@ -347,8 +355,8 @@ async fn ready(app: &Arrived) -> (Status, &'static str) {
 }
 
 #[get("/.well-known/jwks.json")]
-fn jwks(app: &Arrived) -> (ContentType, String) {
-    (ContentType::JSON, app.keys.jwks().to_string())
+async fn jwks(app: &Arrived) -> Result<(ContentType, String), ApiError> {
+    Ok((ContentType::JSON, key_set(app).await?.to_string()))
 }
 
 /// A static file; its address changes with its contents.

@@ -1,13 +1,17 @@
 //! Pages for everyone: calls, accounts, notices.
 
 use ami_services::accounts::{self, LinkState};
-use ami_services::{calls, dossiers, members, officers, organisations, outbox, sheets};
-use rocket::http::{CookieJar, Status};
+use ami_services::calls::PublicCall;
+use ami_services::questions::{self, PublishedQuestion};
+use ami_services::{calendars, calls, dossiers, members, officers, organisations, outbox, sheets};
+use rocket::http::{ContentType, Cookie, CookieJar, SameSite, Status};
 use rocket::{Route, get, post, routes};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::forms::Fields;
 use super::{Ctx, Html, PageError, is_of_form, listed};
+use crate::answer::Download;
 use crate::guards::{Peer, Stranger, Who, remember};
 use crate::json::Toml;
 
@@ -16,6 +20,7 @@ pub(super) fn routes() -> Vec<Route> {
         home,
         call,
         rules,
+        calendar,
         sign_in,
         sign_in_now,
         sign_out,
@@ -49,9 +54,26 @@ async fn home(ctx: Ctx<'_>) -> Html {
 async fn call(ctx: Ctx<'_>, code: &str) -> Html {
     if ctx.is_visitor() {
         let stamp = calls::public_stamp(ctx.app, code).await?;
-        return ctx.kept_page(stamp, "call", calls::show_public_call(ctx.app, None, code), Ok).await;
+        let (asked, questions) = questions::list_published(ctx.app, None, code).await?;
+        let asks = questions::takes_questions(&calls::show_call(ctx.app, None, code).await?);
+        let load = calls::show_public_call(ctx.app, None, code);
+        let body = move |call| Ok(CallPage { call, questions, asks });
+        return ctx.kept_page(format!("{stamp} {asked} {asks}"), "call", load, body).await;
     }
-    ctx.page("call", &calls::show_public_call(ctx.app, ctx.who.actor(), code).await?)
+    let who = ctx.who.actor();
+    let (_, questions) = questions::list_published(ctx.app, who, code).await?;
+    let asks = questions::takes_questions(&calls::show_call(ctx.app, who, code).await?);
+    ctx.page("call", &CallPage { call: calls::show_public_call(ctx.app, who, code).await?, questions, asks })
+}
+
+/// A call's public page.
+#[derive(Serialize)]
+struct CallPage {
+    #[serde(flatten)]
+    call: PublicCall,
+    questions: Vec<PublishedQuestion>,
+    /// Whether it takes questions now.
+    asks: bool,
 }
 
 /// The rules as a file, whose SHA-256 the page shows.
@@ -59,6 +81,14 @@ async fn call(ctx: Ctx<'_>, code: &str) -> Html {
 async fn rules(ctx: Ctx<'_>, code: &str) -> Result<Toml, PageError> {
     let text = calls::rules_file(ctx.app, ctx.who.actor(), code).await?;
     Ok(Toml { text, name: format!("reglement-{code}.toml"), revision: None })
+}
+
+/// Its dates, for people's own calendars.
+#[get("/appels/<code>/calendrier.ics")]
+async fn calendar(ctx: Ctx<'_>, code: &str) -> Result<Download, PageError> {
+    let file = calendars::call_calendar(ctx.app, ctx.who.actor(), code).await?;
+    let kind = ContentType::new("text", "calendar").with_params(("charset", "utf-8"));
+    Ok(Download { bytes: file.bytes, name: file.name, kind, inline: false })
 }
 
 /// The page to sign in; `kept` is a form that waits for it, to be sent to `to`.
@@ -75,6 +105,27 @@ fn safe_target(to: &str) -> String {
     }
 }
 
+/// Where somebody was going who had no account, or no organisation, yet.
+const TOWARDS: &str = "ami_towards";
+
+/// Keeps in the browser where somebody was going, for the days that a sign-up may take.
+pub(super) fn keep_towards(cookies: &CookieJar<'_>, to: String, secure: bool) {
+    let kept = Cookie::build((TOWARDS, to)).path("/").http_only(true).secure(secure);
+    cookies.add(kept.same_site(SameSite::Lax).max_age(rocket::time::Duration::days(7)));
+}
+
+/// Where they were going; nothing keeps them from going elsewhere.
+pub(super) fn towards(cookies: &CookieJar<'_>) -> String {
+    safe_target(cookies.get(TOWARDS).map_or("", Cookie::value))
+}
+
+/// They have arrived.
+pub(super) fn arrived(cookies: &CookieJar<'_>) {
+    if cookies.get(TOWARDS).is_some() {
+        cookies.remove(Cookie::build(TOWARDS).path("/"));
+    }
+}
+
 #[get("/connexion?<vers>")]
 fn sign_in(ctx: Ctx<'_>, vers: Option<&str>) -> Html {
     sign_in_page(&ctx, Status::Ok, "", vers.unwrap_or_default(), "", &json!([]))
@@ -85,7 +136,10 @@ async fn sign_in_now(ctx: Ctx<'_>, asker: Stranger, cookies: &CookieJar<'_>, for
     match accounts::sign_in(ctx.app, form.get("email"), form.get("password"), &asker.0).await {
         Ok(tokens) => {
             crate::guards::keep(cookies, &tokens, ctx.app.settings.is_secure());
-            let to = safe_target(form.get("to"));
+            let to = match form.get("to") {
+                "" => towards(cookies),
+                to => safe_target(to),
+            };
             if form.has("kept") {
                 let signed = accounts::authenticate(ctx.app, &tokens.access_token).await?;
                 let ctx = Ctx { who: Who(signed), ..ctx };

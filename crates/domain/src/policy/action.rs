@@ -127,6 +127,10 @@ actions! {
     ReadCall => "call.read", CallId;
     /// Say who may create calls.
     NameOfficers => "officers.name", ();
+    /// Ask a question on a call.
+    AskQuestion => "question.ask", CallId;
+    /// Read the questions on a call, and answer them.
+    AnswerQuestion => "question.answer", CallId;
     /// Write a new call.
     CreateCall => "call.create", ();
     /// Read a call whole, as it is written, and what is wrong in it.
@@ -237,6 +241,20 @@ actions! {
     MakeExecutory => "deliberation.executory", CallId;
     /// Correct what was recorded of a deliberation.
     CorrectDeliberation => "deliberation.correct", CallId;
+    /// Say who signs letters.
+    ManageSignatories => "letter.signatories", CallId;
+    /// Write and correct letters.
+    WriteLetters => "letter.write", CallId;
+    /// Say that a letter was read and is answered for.
+    ApproveLetter => "letter.approve", CallId;
+    /// Let the letters of a deliberation leave.
+    SendLetters => "letter.send", CallId;
+    /// Record when a letter was received by post.
+    RecordDelivery => "letter.delivery", CallId;
+    /// Read a letter to one's own organisation.
+    ReadOwnLetter => "letter.read_own", DossierId;
+    /// Say whether one accepts to be notified in one's space.
+    ChooseNotification => "dossier.notification", DossierId;
 }
 
 /// Answers for an action known to the compiler.

@@ -131,7 +131,8 @@ pub async fn sign_up(app: &Arrival, email: &str, name: &str, password: &str, fro
 async fn tell_of_account(work: &Work<'_>, email: &Email) -> Result<()> {
     let context = json!({ "url": work.settings().url("/connexion") });
     let mail = work.views().mail("account_exists", &context)?;
-    outbox::enqueue(work, email.as_str(), mail, vec![]).await
+    outbox::enqueue(work, email.as_str(), mail, vec![]).await?;
+    Ok(())
 }
 
 /// An account that nobody can sign in to yet.

@@ -171,6 +171,7 @@ async fn keep(work: &Work<'_>, id: DeliberationId, record: &AnnexRecord) -> Resu
         name: format!("rapport-annexe-{plain}.pdf"),
         media_type: "application/pdf".into(),
         record: serde_json::to_string(record).map_err(Error::internal)?,
+        number: None,
     };
     documents_rows::insert_next(work.tx, DocumentSubject::Annex(id), &document, work.at()).await?;
     Ok(())

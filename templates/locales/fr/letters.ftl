@@ -1,0 +1,115 @@
+menu-letters = Courriers
+
+# Kinds of letters, and where each stands.
+letter-kind-completion-request = demande de pièces
+letter-kind-inadmissible-late = irrecevable : hors délai
+letter-kind-inadmissible-ineligible = irrecevable : inéligible
+letter-kind-inadmissible-incomplete = irrecevable : incomplet
+letter-kind-admissible = recevable
+letter-kind-hearing = audition
+letter-kind-retained = retenu
+letter-kind-retained-reserves = retenu sous réserves
+letter-kind-reserve = liste complémentaire
+letter-kind-refused-rank = non retenu : rang
+letter-kind-refused-threshold = non retenu : seuil
+letter-kind-refused = non retenu
+letter-kind-without-outcome = lot sans suite
+letter-state-draft = à relire
+letter-state-approved = approuvée
+letter-state-sent = envoyée
+letter-state-void = annulée
+letter-act-drafted = rédigée
+letter-act-corrected = corrigée
+letter-act-approved = relue et approuvée
+letter-act-void = annulée
+letter-act-delivered = déposée dans l'espace du candidat
+letter-act-mailed = annoncée par courriel à
+letter-act-opened = ouverte dans l'espace du candidat
+letter-act-received = reçue par recommandé le
+letter-mail-waits = en attente d'envoi
+letter-mail-sent = parti
+letter-mail-failed = refusé
+channel-space = par voie électronique
+channel-post = par lettre recommandée
+
+# Titles.
+letter-title-completion-request = Demande de pièces — dossier { $number }
+letter-title-inadmissible-late = Irrecevabilité de votre candidature — dossier { $number }
+letter-title-inadmissible-ineligible = Irrecevabilité de votre candidature — dossier { $number }
+letter-title-inadmissible-incomplete = Irrecevabilité de votre candidature — dossier { $number }
+letter-title-admissible = Recevabilité de votre candidature — dossier { $number }
+letter-title-hearing = Audition par le jury — dossier { $number }
+letter-title-retained = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-retained-reserves = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-reserve = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-refused-rank = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-refused-threshold = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-refused = Décision sur votre candidature — dossier { $number }, lot { $lot }
+letter-title-without-outcome = Décision sur votre candidature — dossier { $number }, lot { $lot }
+
+# What stands in and around a letter.
+letter-refused = Par délibération n° { $delib } du { $date }, l'assemblée a décidé de ne pas retenir votre projet pour le lot { $lot }.
+letter-reason = Motif : { $reason }
+letter-article = « Structures éligibles »
+letter-officer = agent chargé de l'appel
+letter-deliberation-title = Délibération
+letter-deliberation-text = Cette décision résulte de la délibération n° { $number } du { $date }, qui peut être lue à l'adresse { $link }.
+letter-deliberation-executory = Elle a été transmise au contrôle de légalité le { $transmitted } et publiée le { $published }.
+letter-algorithm-title = Décision prise avec l'aide d'un traitement algorithmique
+letter-algorithm-text = Un programme a calculé le total et le rang de chaque dossier à partir des notes du jury et des règles publiées ; il a servi de fondement à l'avis du jury et n'a pas décidé. Vous avez le droit d'obtenir la communication des règles de ce traitement et des principales caractéristiques de sa mise en œuvre (article L. 311-3-1 du code des relations entre le public et l'administration). Les règles sont publiées à l'adresse { $rules } ; comment votre note a été calculée est expliqué à l'adresse { $url }, ou sur demande à { $email }. À défaut de réponse dans un délai d'un mois, vous pouvez saisir la Commission d'accès aux documents administratifs.
+letter-remedies-title = Voies et délais de recours
+letter-remedies-text = Si vous avez accepté d'être notifié par voie électronique, ce délai court à compter du jour de la première lecture de cette lettre dans votre espace ; sinon, à compter du jour porté sur l'avis de réception postal.
+
+# How marks were computed.
+threshold-total = total des points
+threshold-group = points du groupe { $code } { $label }
+threshold-criterion = critère { $code } { $label }
+threshold-field = réponse { $code } { $label }
+explain-title = Comment ma note a été calculée
+explain-contribution-title = Ce que le programme a apporté à la décision
+explain-contribution-text = Le programme calcule des totaux et des rangs. Il n'attribue aucune note et ne décide de rien : les notes sont celles du jury, qui a rendu un avis, et la décision est celle de l'assemblée, qui peut s'écarter du classement en disant pourquoi.
+explain-data-title = Les données, et d'où elles viennent
+explain-data-text = Les notes de { $min } à { $max } données à votre dossier, critère par critère, par les { $jurors } membres du jury à voix délibérative qui ne s'étaient pas déportés et qui ont signé leur fiche ; et, pour départager des dossiers de même total, les réponses chiffrées de votre dossier que le règlement nomme. Qui a donné quelle note n'est pas communiqué. Ces données sont conservées sous l'empreinte SHA-256 { $sha256 }.
+explain-parameters-title = Les paramètres et leur poids
+explain-parameters-text = Le poids de chaque critère est celui du règlement publié ; il figure dans le tableau avec vos points. Un dossier est classé si { $min_jurors } membres du jury au moins l'ont noté.
+explain-operations-title = Les opérations
+explain-operations-text = Pour chaque critère : { $aggregation } des notes, moins la note la plus basse possible, divisée par l'étendue de l'échelle, puis multipliée par le poids. Le total est la somme de ces points. Un dossier strictement en dessous d'un seuil est éliminé. Les autres sont rangés par total décroissant ; à total égal, les critères de départage s'appliquent dans leur ordre ; ce qui reste égal partage son rang. Tous les calculs sont exacts ; seul l'affichage est arrondi à deux décimales (moteur { $engine }).
+explain-aggregation-mean = moyenne
+explain-aggregation-median = médiane
+explain-aggregation-trimmed = moyenne, sans les notes extrêmes,
+explain-aggregation-voices = moyenne, chaque collège comptant selon son poids,
+explain-below = Seuil non atteint : { $on }, { $value } pour un minimum de { $minimum }.
+explain-reached = Seuil atteint : { $on }, minimum { $minimum }.
+explain-breakers = Critères de départage, dans l'ordre : { $list }.
+
+note-letters-written = Les lettres sont rédigées : relisez-les une à une.
+note-letter-corrected = La lettre est corrigée. Elle est à approuver de nouveau.
+note-letter-approved = La lettre est approuvée.
+note-letters-approved = Les lettres cochées sont approuvées.
+note-notified = Les lettres sont envoyées.
+note-delivery = La date de l'avis de réception est enregistrée.
+note-signatory = La personne signataire est enregistrée.
+
+error-letter-unapproved = Cette lettre n'a pas encore été relue et approuvée.
+error-letter-approved = Cette lettre est déjà approuvée.
+error-letter-sent = La lettre est déjà partie : elle ne se modifie plus.
+error-letter-void = Cette lettre est annulée.
+error-letter-day = La date de l'avis de réception ne peut ni précéder l'envoi, ni être à venir.
+error-letter-not-posted = Cette lettre n'est pas partie par courrier recommandé : c'est la date de sa première lecture qui compte.
+error-letter-text = Un texte de l'appel ne permet pas d'écrire ces lettres.
+error-letter-text-missing = L'appel n'a pas de texte « { $name } ».
+error-letter-value-missing = Indiquez la valeur de « { $name } », que le texte de l'appel demande.
+error-letter-unfit = Cette lettre ne convient pas à l'état du dossier { $number }.
+error-letter-exists = Le dossier { $number } a déjà cette lettre.
+error-letters-refused = Ces lettres ne peuvent pas toutes être écrites.
+error-letters-none = Cochez les lettres que vous avez relues.
+error-letters-moved = Rien n'est approuvé : certaines lettres ont changé depuis que vous les avez ouvertes. Relisez-les.
+error-letter-moved = « { $title } » n'est plus la lettre que vous avez lue, ou elle est déjà approuvée.
+error-notify-refused = Rien n'est parti : certaines lettres ne sont pas prêtes.
+error-notify-stale = Le fondement de la décision sur { $number } a changé : confirmez-la ou prenez-en une autre.
+error-notify-unwritten = La décision sur { $number } n'a pas encore de lettre.
+error-notify-outdated = La lettre sur { $number } donne les chiffres d'un classement antérieur : rédigez de nouveau les lettres qui manquent, elle sera remplacée.
+error-notification-chosen = La décision vous a déjà été adressée : ce choix ne change plus.
+error-notify-unread = La lettre sur { $number } n'a pas été relue et approuvée.
+error-unfinished-unnotified = Dossiers dont la décision n'a pas été notifiée : { $count }. Envoyez d'abord leurs lettres.
+unfinished-unnotified = dossiers dont la décision n'a pas été notifiée : { $count }
