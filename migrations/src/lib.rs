@@ -18,6 +18,30 @@ mod history;
 
 use history::History;
 
+/// A migration in the file of its name, the same for both databases.
+macro_rules! both {
+    ($name:literal) => {
+        both!($name, &[])
+    };
+    ($name:literal, $history:expr) => {
+        Sql { name: $name, text: Text::Both(include_str!(concat!($name, ".sql"))), history: $history }
+    };
+}
+
+/// A migration in two files, one for each database.
+macro_rules! each {
+    ($name:literal) => {
+        Sql {
+            name: $name,
+            text: Text::Each {
+                sqlite: include_str!(concat!($name, ".sqlite.sql")),
+                postgres: include_str!(concat!($name, ".postgres.sql")),
+            },
+            history: &[],
+        }
+    };
+}
+
 /// Runs the migrations in order.
 #[derive(Debug)]
 pub struct Migrator;
@@ -26,110 +50,25 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(Sql {
-                name: "m20261123_000001_first",
-                text: Text::Both(include_str!("m20261123_000001_first.sql")),
-                history: FIRST_HISTORY,
-            }),
-            Box::new(Sql {
-                name: "m20261125_000002_writing",
-                text: Text::Both(include_str!("m20261125_000002_writing.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000003_signing_in",
-                text: Text::Both(include_str!("m20261125_000003_signing_in.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000004_filed",
-                text: Text::Each {
-                    sqlite: include_str!("m20261125_000004_filed.sqlite.sql"),
-                    postgres: include_str!("m20261125_000004_filed.postgres.sql"),
-                },
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000005_decisions",
-                text: Text::Both(include_str!("m20261125_000005_decisions.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000006_jobs",
-                text: Text::Both(include_str!("m20261125_000006_jobs.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000007_evidence",
-                text: Text::Both(include_str!("m20261125_000007_evidence.sql")),
-                history: HISTORY,
-            }),
-            Box::new(Sql {
-                name: "m20261125_000008_once",
-                text: Text::Both(include_str!("m20261125_000008_once.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000009_overrides",
-                text: Text::Both(include_str!("m20261125_000009_overrides.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000010_erasures",
-                text: Text::Both(include_str!("m20261125_000010_erasures.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000011_calls",
-                text: Text::Each {
-                    sqlite: include_str!("m20261125_000011_calls.sqlite.sql"),
-                    postgres: include_str!("m20261125_000011_calls.postgres.sql"),
-                },
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000012_deliberations",
-                text: Text::Both(include_str!("m20261125_000012_deliberations.sql")),
-                history: DELIBERATION_HISTORY,
-            }),
-            Box::new(Sql {
-                name: "m20261125_000013_discarded",
-                text: Text::Both(include_str!("m20261125_000013_discarded.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000014_jury",
-                text: Text::Both(include_str!("m20261125_000014_jury.sql")),
-                history: JURY_HISTORY,
-            }),
-            Box::new(Sql {
-                name: "m20261125_000015_lists",
-                text: Text::Both(include_str!("m20261125_000015_lists.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000017_letters",
-                text: Text::Both(include_str!("m20261125_000017_letters.sql")),
-                history: LETTER_HISTORY,
-            }),
-            Box::new(Sql {
-                name: "m20261125_000018_receipts",
-                text: Text::Each {
-                    sqlite: include_str!("m20261125_000018_receipts.sqlite.sql"),
-                    postgres: include_str!("m20261125_000018_receipts.postgres.sql"),
-                },
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000019_uploads",
-                text: Text::Both(include_str!("m20261125_000019_uploads.sql")),
-                history: &[],
-            }),
-            Box::new(Sql {
-                name: "m20261125_000020_questions",
-                text: Text::Both(include_str!("m20261125_000020_questions.sql")),
-                history: QUESTION_HISTORY,
-            }),
+            Box::new(both!("m20261123_000001_first", FIRST_HISTORY)),
+            Box::new(both!("m20261125_000002_writing")),
+            Box::new(both!("m20261125_000003_signing_in")),
+            Box::new(each!("m20261125_000004_filed")),
+            Box::new(both!("m20261125_000005_decisions")),
+            Box::new(both!("m20261125_000006_jobs")),
+            Box::new(both!("m20261125_000007_evidence", HISTORY)),
+            Box::new(both!("m20261125_000008_once")),
+            Box::new(both!("m20261125_000009_overrides")),
+            Box::new(both!("m20261125_000010_erasures")),
+            Box::new(each!("m20261125_000011_calls")),
+            Box::new(both!("m20261125_000012_deliberations", DELIBERATION_HISTORY)),
+            Box::new(both!("m20261125_000013_discarded")),
+            Box::new(both!("m20261125_000014_jury", JURY_HISTORY)),
+            Box::new(both!("m20261125_000015_lists")),
+            Box::new(both!("m20261125_000017_letters", LETTER_HISTORY)),
+            Box::new(each!("m20261125_000018_receipts")),
+            Box::new(both!("m20261125_000019_uploads")),
+            Box::new(both!("m20261125_000020_questions", QUESTION_HISTORY)),
         ]
     }
 }
