@@ -62,7 +62,7 @@ async fn a_lost_database_loses_nothing_and_is_found_again() {
     let any = Some("*");
     world.patch(&applicant, &answers, any, json!({ "4.01": "gardé" })).await.ok();
 
-    line.cut();
+    line.cut().await;
     assert!(!is_ready(&world).await);
     assert_later(&world.get(&applicant, &format!("/dossiers/{dossier}")).await, "away");
     assert_later(&world.patch(&applicant, &answers, any, json!({ "4.01": "perdu" })).await, "away");
@@ -81,7 +81,7 @@ async fn a_lost_database_loses_nothing_and_is_found_again() {
     world.post(&applicant, &format!("/dossiers/{dossier}/deposit"), json!({})).await.ok();
 
     // Many at once, of which each finds the line cut or whole: an answer, and what is acknowledged is there.
-    line.cut();
+    line.cut().await;
     line.mend();
     let saves = (0..16).map(|n| world.patch_owned(&applicant, answers.clone(), json!({ "4.01": format!("n° {n}") })));
     let together = futures_util::future::join_all(saves).await;
@@ -119,7 +119,7 @@ async fn a_lost_storage_loses_nothing_and_is_found_again() {
     let pdf = demo_data::plain_pdf(&slot, "une autre");
     let put = || world.send_with(Some(&applicant), Method::Put, &path, Some(pdf.clone()), &[]);
 
-    line.cut();
+    line.cut().await;
     assert!(!is_ready(&world).await);
     assert_eq!(put().await.status, 503);
     assert_eq!(world.get(&applicant, &content).await.status, 503);

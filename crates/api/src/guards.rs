@@ -99,12 +99,28 @@ pub(crate) fn keep_refusal(request: &Request<'_>, error: Error) {
 }
 
 /// Who a request was found to come from, or why it was refused; kept for the request.
-pub(crate) type Known = Result<Who, (Kind, &'static str)>;
+pub(crate) type Known = Result<Who, Refused>;
+
+/// Why it is not known who asks: what of an error can be said twice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    kind: Kind,
+    code: &'static str,
+    retry_after: Option<i64>,
+}
+
+impl From<Refused> for Error {
+    fn from(Refused { kind, code, retry_after }: Refused) -> Self {
+        let mut error = Self::new(kind, code);
+        error.retry_after = retry_after;
+        error
+    }
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Who {
     /// What refused it, for a handler that must not be left out: its client is still sending.
-    type Error = (Kind, &'static str);
+    type Error = Refused;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
         let found: &Known = request
@@ -113,16 +129,27 @@ impl<'r> FromRequest<'r> for Who {
                     if e.kind == Kind::Internal {
                         tracing::error!(error = %e, "a request failed");
                     }
-                    (e.kind, e.code)
+                    Refused { kind: e.kind, code: e.code, retry_after: e.retry_after }
                 })
             })
             .await;
         match found {
             Ok(who) => Outcome::Success(who.clone()),
-            Err((kind, code)) => {
-                keep_refusal(request, Error::new(*kind, code));
-                Outcome::Error((crate::answer::status(*kind), (*kind, *code)))
+            Err(refused) => {
+                keep_refusal(request, (*refused).into());
+                Outcome::Error((crate::answer::status(refused.kind), *refused))
             }
+        }
+    }
+}
+
+/// Whoever is signed in, for a handler whose client is still sending a body: before it is refused, some of that is read.
+pub(crate) async fn sender(who: Known, data: Data<'_>) -> Result<(Who, Data<'_>), Error> {
+    match who {
+        Ok(who) if who.0.is_some() => Ok((who, data)),
+        refused => {
+            drop_body(data).await;
+            Err(refused.err().map_or_else(|| Error::new(Kind::SignInFirst, "sign-in-first"), Into::into))
         }
     }
 }

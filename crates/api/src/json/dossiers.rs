@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::Api;
 use super::calls::Items;
 use crate::answer::{Answer, ApiError, Download, disposition, name_in_disposition};
-use crate::guards::{Arrived, Body, Id, IfMatch, MOST_UPLOAD, Who, drop_body};
+use crate::guards::{Arrived, Body, Id, IfMatch, Known, MOST_UPLOAD, Who, sender};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -139,22 +139,8 @@ impl<'r> FromRequest<'r> for FileName {
 /// Uploads a file to a slot: the raw body, its name in `Content-Disposition`. The type is known from the bytes.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("slot" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PieceView), (status = 413, body = crate::answer::ProblemBody), (status = 415, body = crate::answer::ProblemBody)))]
 #[put("/dossiers/<id>/pieces/<slot>", data = "<data>")]
-async fn put_piece(
-    app: &Arrived,
-    who: Result<Who, (Kind, &'static str)>,
-    id: Id,
-    slot: &str,
-    name: FileName,
-    data: Data<'_>,
-) -> Api<PieceView> {
-    let who = match who {
-        Ok(who) if who.0.is_some() => who,
-        refused => {
-            drop_body(data).await;
-            let (kind, code) = refused.err().unwrap_or((Kind::SignInFirst, "sign-in-first"));
-            return Err(ami_services::Error::new(kind, code).into());
-        }
-    };
+async fn put_piece(app: &Arrived, who: Known, id: Id, slot: &str, name: FileName, data: Data<'_>) -> Api<PieceView> {
+    let (who, data) = sender(who, data).await?;
     let mut reader = data.open(MOST_UPLOAD);
     let outcome = pieces::upload_piece(app, who.actor(), id.get(), slot, &name.0, &mut reader).await;
     if outcome.is_err() {

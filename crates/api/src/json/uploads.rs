@@ -1,6 +1,5 @@
 //! Files in parts, for scripts and for large files of a page.
 
-use ami_services::Kind;
 use ami_services::pieces::PieceView;
 use ami_services::uploads::{self as services, BegunUpload, Completed, NewUpload, PartView, UploadView};
 use rocket::data::Data;
@@ -11,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use crate::answer::Answer;
-use crate::guards::{Arrived, Body, Id, MOST_UPLOAD, Who, drop_body};
+use crate::guards::{Arrived, Body, Id, Known, MOST_UPLOAD, Who, sender};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![begin, part, show, complete]
@@ -28,21 +27,8 @@ async fn begin(app: &Arrived, who: Who, id: Id, body: Body<NewUpload>) -> Api<Be
 /// Sends a part: its raw bytes. Sent again, it takes the place of the one before.
 #[utoipa::path(tag = "dossiers", params(("id" = String, Path), ("number" = u32, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = PartView), (status = 413, body = crate::answer::ProblemBody)))]
 #[put("/uploads/<id>/parts/<number>", data = "<data>")]
-async fn part(
-    app: &Arrived,
-    who: Result<Who, (Kind, &'static str)>,
-    id: Id,
-    number: u32,
-    data: Data<'_>,
-) -> Api<PartView> {
-    let who = match who {
-        Ok(who) if who.0.is_some() => who,
-        refused => {
-            drop_body(data).await;
-            let (kind, code) = refused.err().unwrap_or((Kind::SignInFirst, "sign-in-first"));
-            return Err(ami_services::Error::new(kind, code).into());
-        }
-    };
+async fn part(app: &Arrived, who: Known, id: Id, number: u32, data: Data<'_>) -> Api<PartView> {
+    let (who, data) = sender(who, data).await?;
     let mut reader = data.open(MOST_UPLOAD);
     let outcome = services::put_part(app, who.actor(), id.get(), number, &mut reader).await;
     if outcome.is_err() {

@@ -218,6 +218,8 @@ const RULES: &[Member] = &[
     must("max_lots_awarded", Public, COUNT),
     must("laureates_per_lot", Public, COUNT),
     must("reserve_per_lot", Public, COUNT),
+    usually("reserve_months", Public, COUNT, "12"),
+    usually("results_by_criterion", Public, FLAG, "true"),
     must("implicit_rejection_months", Public, Shape::One("whole", reads::<i32>, "0")),
     must("name_field", Officer, TEXT),
     must("legal_form_field", Officer, TEXT),

@@ -153,6 +153,8 @@ fn rules(draft: &Draft) -> Vec<Group> {
             ("max_lots_awarded", Whole),
             ("laureates_per_lot", Whole),
             ("reserve_per_lot", Whole),
+            ("reserve_months", Whole),
+            ("results_by_criterion", Flag),
             ("implicit_rejection_months", Whole),
             ("eligible_forms", Lines),
             ("officers_see_marks_while_marking", Flag),
