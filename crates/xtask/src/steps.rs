@@ -14,8 +14,8 @@ const PACKAGES: [(&str, &str); 3] =
 /// What looks at dependencies, built once into cargo's own folder of programs.
 const DENY: (&str, &str) = ("deny", "^0.20");
 const MACHETE: (&str, &str) = ("machete", "^0.9");
-/// Tests whose application takes the storage that the environment names.
-const ON_STORAGE: [&str; 6] = ["path", "filed", "together", "once", "applicant", "stale"];
+/// Tests whose application takes the storage that the environment names, and that look at no folder of the embedded one.
+const ON_STORAGE: [&str; 6] = ["path", "filed", "applicant", "stale", "exports", "uploads"];
 /// Names a clone of the database of known vulnerabilities.
 const ADVISORY_DB: &str = "AMI_ADVISORY_DB";
 /// The accessibility checker, from the npm registry.
